@@ -1,0 +1,125 @@
+/* wire.h - the fixed messages that cross between launcher, door and vault
+ *
+ * door <-> vault: a stream of frames; u32 length, u8 type, u64 tag, then the
+ * body (cursor.h, big endian).  The vault answers each frame once, in order,
+ * with the tag it came with.  door <-> launcher: one packet a message.
+ * No pointers; every text is length-prefixed and bounded.
+ */
+#pragma once
+
+#include "protocol/nix/key.h"
+#include "protocol/nix/path_info.h"
+#include "protocol/s3/operation.h"
+#include "protocol/varlink/agent_api.h"
+
+#define WIRE_HEADER_LEN 13               /* length, type, tag */
+#define WIRE_FRAME_MAX  (1200 * 1024)    /* a header and the largest body */
+#define WIRE_PACKET_MAX 8192             /* door <-> launcher */
+#define WIRE_REFERENCES_MAX 16384        /* of one store path */
+#define WIRE_SLOTS_MAX  256              /* secrets in one configuration */
+#define WIRE_DETAIL_MAX 512
+
+enum vault_type {
+	/* door to vault */
+	VAULT_SIGN = 1,
+	VAULT_PRESIGN,
+	VAULT_COMMIT, /* the source has ended well: take what the pipe brought */
+	/* vault to door */
+	VAULT_HELLO,   /* once, after sealing: its measures */
+	VAULT_SIGNED,  /* count u8, then each signature as text */
+	VAULT_URL,     /* expires_at u64, url (u16 length) */
+	VAULT_LOADED,  /* count u16, then slot u16 and public key text */
+	VAULT_REFUSED, /* enum vault_refusal u8, slot u16, detail */
+};
+
+enum vault_refusal {
+	VAULT_NOT_LOADED,     /* no secrets */
+	VAULT_BAD_REQUEST,    /* a field breaks its grammar */
+	VAULT_NO_SUCH_SECRET, /* the cache has no such key */
+	VAULT_MALFORMED,      /* the fetched secret of that slot is malformed */
+	VAULT_KEY_MISMATCH,   /* it is not the key that public-key names */
+	VAULT_INTAKE_BROKEN,  /* not all secrets came, or too much came */
+};
+
+/* What launcher and door say to each other. */
+enum launcher_type {
+	/* door to launcher */
+	LAUNCHER_FETCH = 1, /* run the secret sources */
+	LAUNCHER_RENEW,     /* wipe: replace the vault */
+	LAUNCHER_LOADED,    /* the vault has taken the secrets; the lifetime runs */
+	LAUNCHER_QUIT,
+	/* launcher to door */
+	LAUNCHER_VAULT,   /* with a descriptor: a fresh vault */
+	LAUNCHER_FETCHED, /* the sources have ended: struct fetch_outcome */
+};
+
+/* How a run of the secret sources ended. */
+struct fetch_outcome {
+	bool is_ok;
+	enum source_failure failure;
+	uint32_t retry_after; /* seconds, 0: unknown */
+	char detail[WIRE_DETAIL_MAX];
+};
+
+struct vault_sign {
+	uint16_t cache; /* index in the configuration */
+	struct bytes base;
+	struct nix_hash nar_hash;
+	uint64_t nar_size;
+	const struct bytes *references; /* base names, strictly increasing */
+	size_t reference_count;
+};
+
+/* Appends a whole frame. */
+void wire_put_sign(struct buffer *out, uint64_t tag,
+                   const struct vault_sign *sign);
+void wire_put_presign(struct buffer *out, uint64_t tag, uint16_t cache,
+                      const struct s3_object_request *request);
+void wire_put_commit(struct buffer *out, uint64_t tag);
+void wire_put_hello(struct buffer *out, const struct agent_measure *measures,
+                    size_t count);
+void wire_put_refused(struct buffer *out, uint64_t tag,
+                      enum vault_refusal refusal, uint16_t slot,
+                      const char *detail);
+
+/* Starts a frame whose body the caller appends; returns its mark. */
+size_t wire_begin(struct buffer *out, enum vault_type type, uint64_t tag);
+/* Fills in the length of the frame begun at mark. */
+void wire_finish(struct buffer *out, size_t mark);
+
+struct wire_frame {
+	enum vault_type type;
+	uint64_t tag;
+	struct bytes body; /* borrowed */
+	size_t size;       /* of the whole frame */
+};
+
+/* 1: *ret_frame is the first whole frame of bytes.  0: more bytes are needed.
+ * -EBADMSG: not a frame. */
+must_check int wire_next(struct bytes bytes, struct wire_frame *ret_frame);
+
+/* Bodies.  0 or -EBADMSG.  Texts borrow from the body.  get_sign fills the
+ * caller's references array (WIRE_REFERENCES_MAX long). */
+must_check int wire_get_sign(struct bytes body, struct bytes *references,
+                             struct vault_sign *ret_sign);
+must_check int wire_get_presign(struct bytes body, uint16_t *ret_cache,
+                                struct s3_object_request *ret_request);
+must_check int wire_get_hello(struct bytes body, struct agent_measure *measures,
+                              size_t max, size_t *ret_count);
+
+struct vault_refused {
+	enum vault_refusal refusal;
+	uint16_t slot;
+	char detail[WIRE_DETAIL_MAX];
+};
+must_check int wire_get_refused(struct bytes body,
+                                struct vault_refused *ret_refused);
+
+/* door <-> launcher packets.  0 or -errno. */
+must_check int wire_send_launcher(int socket, enum launcher_type type, int fd);
+must_check int wire_send_outcome(int socket,
+                                 const struct fetch_outcome *outcome);
+/* 1: a message came; 0: the other side is gone.  -errno, -EBADMSG. */
+must_check int wire_receive_launcher(int socket, enum launcher_type *ret_type,
+                                     int *ret_fd,
+                                     struct fetch_outcome *ret_outcome);

@@ -1,0 +1,83 @@
+/* cache.h - a binary cache to push into: one interface over bucket and folder
+ *
+ * Asynchronous: the conductor submits steps, waits, takes results.  Presigned
+ * URLs are asked of the agent in batches, retries and expired URLs are dealt
+ * with inside.  An object is visible to readers only when it is whole.
+ */
+#pragma once
+
+#include "client/agent_call.h"
+#include "protocol/nix/store_uri.h"
+
+#include <poll.h>
+
+enum cache_step_type {
+	CACHE_CHECK,    /* is the object there? */
+	CACHE_GET,      /* small objects: narinfo, nix-cache-info */
+	CACHE_PUT,      /* a whole object from memory */
+	CACHE_BEGIN,    /* a multipart upload; result: upload_id */
+	CACHE_PART,     /* result: etag */
+	CACHE_COMPLETE, /* with all etags */
+	CACHE_ABORT,
+};
+
+struct cache_step {
+	enum cache_step_type type;
+	uint64_t tag;
+	const char *key;          /* borrowed until the result, as all pointers */
+	const uint8_t *body;
+	size_t body_len;
+	const uint8_t *md5;       /* of the body, 16 bytes; NULL: computed */
+	const char *upload_id;
+	unsigned part_number;
+	const struct strings *etags; /* CACHE_COMPLETE: part 1 first */
+};
+
+enum cache_outcome {
+	CACHE_OK = 0,
+	CACHE_MISSING, /* CHECK, GET: not there.  PART, COMPLETE: no such upload */
+	CACHE_FAILED,  /* error says what and what to do */
+};
+
+struct cache_result {
+	enum cache_step_type type;
+	uint64_t tag;
+	enum cache_outcome outcome;
+	int exit_status;         /* CACHE_FAILED: what the program should end with */
+	char error[768];
+	struct buffer response;  /* GET; owned by the taker */
+	char text[S3_UPLOAD_ID_MAX + 1]; /* upload_id or etag */
+	uint64_t size;           /* CHECK */
+};
+
+struct cache;
+
+struct cache_options {
+	unsigned connections;
+};
+
+/* cache and agent are borrowed for the cache's life.  0, or -EINVAL/-errno
+ * with a sentence in why. */
+must_check int cache_open(const struct agent_cache *cache, struct agent *agent,
+                          const struct cache_options *options,
+                          struct cache **ret_cache, char *why, size_t why_size);
+void cache_close(struct cache *cache);
+
+must_check int cache_submit(struct cache *cache, const struct cache_step *step);
+size_t cache_pending(const struct cache *cache);
+must_check int cache_wait(struct cache *cache, struct pollfd *extra,
+                          unsigned extra_count, int timeout_ms);
+must_check int cache_next(struct cache *cache, struct cache_result *ret_result);
+uint64_t cache_bytes_sent(const struct cache *cache);
+
+/* One step from start to end, nothing else going on. */
+must_check int cache_run(struct cache *cache, const struct cache_step *step,
+                         struct cache_result *ret_result);
+
+/* Ends multipart uploads that died: those of the given keys (sorted) at once,
+ * any other of nar/ that began more than a day ago.  Best effort: *ret_count
+ * is how many were ended. */
+must_check int cache_end_stale_uploads(struct cache *cache,
+                                       const struct strings *sorted_keys,
+                                       size_t *ret_count, char *why,
+                                       size_t why_size);

@@ -1,0 +1,100 @@
+/* pack.h - store paths in, compressed and hashed objects out, on threads
+ *
+ * A reader thread serialises a path as a NAR, hashes it and cuts it into
+ * blocks; a pool of threads compresses blocks (each an independent zstd frame
+ * or xz stream, or nothing) and hashes the result; the blocks of one path come
+ * out in order, gathered into parts that S3 takes.  Memory is one budget: the
+ * reader waits when it is spent.
+ *
+ * The conductor submits jobs, waits on the descriptor, and takes events.  All
+ * functions are for one thread, the conductor's.
+ */
+#pragma once
+
+#include "protocol/base/digest.h"
+#include "protocol/nix/path_info.h"
+
+#define PACK_BLOCK_SIZE  (16U * 1024 * 1024) /* uncompressed bytes of a frame */
+#define PACK_SINGLE_MAX  (16U * 1024 * 1024) /* compressed bytes of one PUT */
+#define PACK_PART_MIN    (8U * 1024 * 1024)  /* of a part that is not the last */
+#define PACK_BUDGET_MIN  (64ULL * 1024 * 1024)
+
+enum pack_compression {
+	PACK_ZSTD,
+	PACK_XZ,
+	PACK_NONE,
+};
+
+/* "zstd", "xz", "none"; -EINVAL. */
+must_check int pack_compression_parse(const char *name,
+                                      enum pack_compression *ret_compression);
+/* ".zst", ".xz", "" */
+const char *pack_compression_suffix(enum pack_compression compression);
+const char *pack_compression_name(enum pack_compression compression);
+
+struct pack_options {
+	enum pack_compression compression;
+	int level;           /* -1: the compressor's usual one */
+	unsigned jobs;       /* compressing threads; 0: one for each processor */
+	uint64_t max_memory; /* the whole budget, at least PACK_BUDGET_MIN */
+};
+
+enum pack_event_type {
+	PACK_PART,   /* bytes to upload, in order */
+	PACK_DONE,   /* all parts have been given; totals are final */
+	PACK_FAILED, /* no more events for this job */
+};
+
+/* One part's bytes.  Freeing it gives its memory back to the budget; it may
+ * be freed from the conductor's thread at any time, also after the pack. */
+struct pack_part {
+	const uint8_t *data;
+	size_t len;
+	uint8_t md5[DIGEST_MD5_LEN];
+	unsigned number;   /* 1.. */
+	bool is_last;      /* decided: the path's compressed bytes end here */
+};
+void pack_part_free(struct pack_part *part);
+
+struct pack_event {
+	enum pack_event_type type;
+	size_t job;             /* as given to pack_submit */
+	struct pack_part *part; /* PACK_PART: now owned by the taker */
+
+	/* PACK_DONE */
+	struct nix_hash nar_hash;
+	uint64_t nar_size;
+	struct nix_hash file_hash;
+	uint64_t file_size;
+
+	/* PACK_FAILED */
+	int error;       /* -errno; -EBADMSG: hash or size differ */
+	char detail[256]; /* a sentence; printable */
+};
+
+struct pack;
+
+must_check int pack_open(const struct pack_options *options,
+                         struct pack **ret_pack);
+
+/* Stops the threads, frees what was not taken.  Parts still held stay good. */
+void pack_close(struct pack *pack);
+
+/* path: the physical file or directory.  The NAR's hash and size are compared
+ * with those expected at its end, and only then does PACK_DONE come.  Jobs
+ * are read in the order given.  0 or -ENOMEM. */
+must_check int pack_submit(struct pack *pack, size_t job, const char *path,
+                           const struct nix_hash *expected_hash,
+                           uint64_t expected_size);
+
+/* No more events for this job; its memory is given back. */
+void pack_cancel(struct pack *pack, size_t job);
+
+/* Readable when pack_next() has an event. */
+int pack_fd(const struct pack *pack);
+
+/* 1: *ret_event is filled in; 0: nothing yet. */
+must_check int pack_next(struct pack *pack, struct pack_event *ret_event);
+
+/* Uncompressed bytes read so far, for the progress line. */
+uint64_t pack_bytes_read(const struct pack *pack);

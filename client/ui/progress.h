@@ -1,0 +1,47 @@
+/* progress.h - tells a person or a program how a push goes
+ *
+ * On a terminal one line that is redrawn (paths, bytes, rate, what is running)
+ * and a line a finished path; otherwise plain lines; with --json one object an
+ * event on standard output; with -q only errors.
+ */
+#pragma once
+
+#include "protocol/base/attributes.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum progress_mode {
+	PROGRESS_AUTO, /* terminal or plain, by standard error */
+	PROGRESS_QUIET,
+	PROGRESS_JSON,
+};
+
+struct progress;
+
+struct progress *progress_new(enum progress_mode mode);
+void progress_free(struct progress *progress);
+
+struct progress_plan {
+	size_t path_count;     /* in the closure */
+	size_t push_count;     /* to upload */
+	size_t upstream_count; /* skipped: signed by an upstream */
+	size_t present_count;  /* skipped: in the cache */
+	uint64_t nar_bytes;    /* to upload, uncompressed */
+};
+
+void progress_plan(struct progress *p, const struct progress_plan *plan,
+                   const char *cache);
+void progress_started(struct progress *p, const char *store_path,
+                      uint64_t nar_size);
+void progress_done(struct progress *p, const char *store_path,
+                   uint64_t nar_size, uint64_t file_size);
+void progress_failed(struct progress *p, const char *store_path,
+                     const char *error);
+/* Redraws at most ten times a second. */
+void progress_tick(struct progress *p, uint64_t bytes_read,
+                   uint64_t bytes_sent);
+printf_like(2, 3) void progress_notice(struct progress *p, const char *format,
+                                       ...);
+void progress_end(struct progress *p, size_t pushed, size_t failed,
+                  uint64_t bytes_sent);

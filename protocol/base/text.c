@@ -1,0 +1,84 @@
+#include "protocol/base/text.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <string.h>
+
+/* The length of the ANSI sequence ESC [ ... letter at text, or 0. */
+static size_t ansi_len(const char *text, size_t len)
+{
+	size_t i = 2;
+
+	if (len < 3 || text[0] != '\033' || text[1] != '[')
+		return 0;
+	while (i < len && (text[i] == ';' || (text[i] >= '0' && text[i] <= '9')))
+		i++;
+	return i < len ? i + 1 : 0;
+}
+
+void text_printable(const char *text, size_t len, char *out, size_t size)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < len && at + 1 < size; i++) {
+		unsigned char c = (unsigned char)text[i];
+		size_t skip = ansi_len(text + i, len - i);
+
+		if (skip > 0) {
+			i += skip - 1;
+			continue;
+		}
+		out[at++] = c < 0x20 || c == 0x7f ||
+		                            (c == 0xc2 && i + 1 < len &&
+		                             (unsigned char)text[i + 1] < 0xa0)
+		                    ? '?'
+		                    : (char)c;
+	}
+	out[at] = '\0';
+}
+
+bool text_has_prefix(const char *text, const char *prefix)
+{
+	return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+bool text_has_suffix(const char *text, const char *suffix)
+{
+	size_t len = strlen(text), tail = strlen(suffix);
+
+	return len >= tail && strcmp(text + len - tail, suffix) == 0;
+}
+
+void text_hex(const uint8_t *in, size_t len, char *out)
+{
+	(void)sodium_bin2hex(out, 2 * len + 1, in, len);
+}
+
+int text_unhex(const char *text, size_t text_len, uint8_t *out, size_t len)
+{
+	size_t got;
+
+	if (text_len != 2 * len ||
+	    sodium_hex2bin(out, len, text, text_len, NULL, &got, NULL) != 0 ||
+	    got != len)
+		return -EINVAL;
+	return 0;
+}
+
+void text_base64(const uint8_t *in, size_t len, char *out)
+{
+	(void)sodium_bin2base64(out, TEXT_BASE64_SIZE(len), in, len,
+	                        sodium_base64_VARIANT_ORIGINAL);
+}
+
+int text_unbase64(const char *text, size_t text_len, uint8_t *out, size_t len)
+{
+	size_t got;
+
+	if (text_len + 1 != TEXT_BASE64_SIZE(len) ||
+	    sodium_base642bin(out, len, text, text_len, NULL, &got, NULL,
+	                      sodium_base64_VARIANT_ORIGINAL) != 0 ||
+	    got != len)
+		return -EINVAL;
+	return 0;
+}

@@ -1,0 +1,21 @@
+/* nix32.h - Nix's base-32 digits */
+#pragma once
+
+#include "protocol/base/attributes.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Digits needed for len bytes, without the NUL. */
+#define NIX32_LEN(len) (((len) * 8 - 1) / 5 + 1)
+
+/* True for the 32 digits 0-9 a-z without e o u t. */
+int nix32_is_digit(char c);
+
+/* out holds NIX32_LEN(len)+1 and is ended by a NUL. */
+void nix32_encode(const uint8_t *in, size_t len, char *out);
+
+/* -EINVAL unless text is exactly NIX32_LEN(len) digits with no bit set beyond
+ * len bytes. */
+must_check int nix32_decode(const char *text, size_t text_len, uint8_t *out,
+                            size_t len);
