@@ -38,6 +38,16 @@ must_check int reply_decode(struct bytes frame,
                             struct varlink_reply *ret_reply);
 void reply_clear(struct varlink_reply *reply);
 
+/* Appends the beginning of a message, up to the opening brace of its
+ * parameters, whose members the caller appends (json_write.h).  Each returns
+ * the mark for call_end(). */
+size_t call_begin(struct buffer *out, const char *method, bool wants_more);
+size_t call_begin_reply(struct buffer *out, bool continues);
+size_t call_begin_error(struct buffer *out, const char *error);
+
+/* Ends what one of them began.  As frame_end(). */
+must_check int call_end(struct buffer *out, size_t mark);
+
 /* For cleanup on a local struct. */
 #define cleanup_call  __attribute__((__cleanup__(call_clear)))
 #define cleanup_reply __attribute__((__cleanup__(reply_clear)))

@@ -14,7 +14,7 @@
 #define SCAN_DIGITS_MAX  18    /* of an integer: always fits int64_t */
 
 /* 0 if text is exactly one JSON object (white space around it is allowed) in
- * valid UTF-8, within the limits above, with integers only (no -0), no member
- * twice, no escape in a member's name, no \u0000 and no lone surrogate; else
- * -EBADMSG.  Allocates nothing; linear in the length. */
+ * valid UTF-8, within the limits above: integers only, no member twice, no
+ * escape in a member's name, no \u0000, no lone surrogate.  Else -EBADMSG.
+ * Allocates nothing; linear in the length. */
 must_check int scan_check(struct bytes text);
