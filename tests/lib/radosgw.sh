@@ -1,0 +1,1 @@
+radosgw_stop() { :; }
