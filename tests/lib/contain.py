@@ -96,6 +96,7 @@ def start(command):
     if pid:
         return pid
     os.setsid()
+    os.closerange(3, os.sysconf("SC_OPEN_MAX"))
     signal.pthread_sigmask(signal.SIG_UNBLOCK, WATCHED)
     # Python ignores SIGPIPE, and what it ignores its children would too.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)

@@ -6,13 +6,15 @@ cd "$(dirname "$0")/../.." || exit
 
 mapfile -d '' scripts < <(find .ci contrib tests -type f -print0 |
 	xargs -0 grep -lZE '^#!(/usr/bin/env |/bin/|/usr/bin/)(ba|da)?sh( |$)')
+libraries=(tests/lib/*.sh)
 
-tap_plan ${#scripts[@]}
+tap_plan $((${#scripts[@]} + 1))
+# 1090, 1091: files found at run time; 2034, 2153, 2154: a library and what
+# sources it share variables.
 for script in "${scripts[@]}"; do
-	# 1091: sourced files are checked with the script that sources them
-	# (-x), or are not ours; 2034 and 2154: libraries and tests share
-	# variables; 1090: a path known at run time.
-	check "$script" shellcheck -x -P SCRIPTDIR -P . \
-		-e SC1090,SC1091,SC2034,SC2154 "$script"
+	check "$script" shellcheck -x -e SC1090,SC1091,SC2034,SC2153,SC2154 \
+		"$script"
 done
+check 'the libraries of the tests' shellcheck -s bash \
+	-e SC2034,SC2153,SC2154 "${libraries[@]}"
 tap_end
