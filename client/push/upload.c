@@ -398,6 +398,22 @@ void upload_take_result(struct upload *u, const struct upload_context *x,
 	}
 }
 
+void upload_abort(struct upload *u, const struct upload_context *x)
+{
+	if (u->state == UPLOAD_DONE || u->state == UPLOAD_FAILED)
+		return;
+	if (u->state != UPLOAD_IDLE)
+		pack_cancel(x->pack, u->index);
+	upload_fail(u, EXIT_FAILED, "given up");
+	abandon(u, x);
+}
+
+bool upload_is_active(const struct upload *u)
+{
+	return u->state == UPLOAD_ASKING || u->state == UPLOAD_PACKING ||
+	       u->state == UPLOAD_COMPLETING;
+}
+
 /* The store's own signatures and ours. */
 static int write_narinfo(struct upload *u, const struct upload_context *x)
 {

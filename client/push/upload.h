@@ -11,6 +11,7 @@
 #include "protocol/nix/narinfo.h"
 
 enum upload_state {
+	UPLOAD_IDLE,       /* not begun */
 	UPLOAD_ASKING,     /* is the NAR there already? */
 	UPLOAD_PACKING,    /* parts come and go */
 	UPLOAD_COMPLETING, /* the multipart upload is being put together */
@@ -73,6 +74,12 @@ void upload_take_result(struct upload *u, const struct upload_context *x,
 
 /* UPLOAD_SIGNED -> UPLOAD_PUBLISHING. */
 void upload_publish(struct upload *u, const struct upload_context *x);
+
+/* Gives the path up in any state but DONE; the server is told. */
+void upload_abort(struct upload *u, const struct upload_context *x);
+
+/* True while its NAR takes memory, threads or requests. */
+bool upload_is_active(const struct upload *u);
 
 printf_like(3, 4) void upload_fail(struct upload *u, int exit_status,
                                    const char *format, ...);

@@ -140,6 +140,21 @@ void progress_plan(struct progress *p, const struct progress_plan *plan,
 	print_event(&out);
 }
 
+void progress_would_push(struct progress *p, const char *store_path,
+                         uint64_t nar_size)
+{
+	struct buffer out;
+
+	if (p->look != LOOK_JSON) {
+		(void)printf("%s\n", store_path);
+		return;
+	}
+	begin_event(&out, "would-push");
+	put_path(&out, store_path);
+	json_put_int_member(&out, "narSize", (int64_t)nar_size);
+	print_event(&out);
+}
+
 void progress_started(struct progress *p, const char *store_path,
                       uint64_t nar_size)
 {
