@@ -1,4 +1,4 @@
-/* nix_samples.h - what Nix 2.8 wrote and signed, with keys made for the tests */
+/* nix_samples.h - what Nix 2.8 wrote and signed, with keys made for this */
 #pragma once
 
 /* A path that refers to itself and to two others. */

@@ -1,5 +1,6 @@
 #include "tests/lib/test.h"
 
+#include "protocol/base/bytes.h"
 #include "protocol/nix/store_uri.h"
 
 #include <errno.h>
@@ -349,16 +350,18 @@ static void every_limit_has_two_sides(void)
 	};
 
 	for (size_t i = 0; i < 2 * sizeof(cases) / sizeof(cases[0]); i++) {
-		const char *head = cases[i / 2].head, *tail = cases[i / 2].tail;
-		size_t len = strlen(head) + cases[i / 2].max + i % 2;
-		char text[STORE_URI_MAX + 2];
+		size_t count = cases[i / 2].max + i % 2;
+		char text[STORE_URI_MAX + 3];
 		struct store_uri uri;
+		struct buffer buffer;
 
-		(void)snprintf(text, sizeof(text), "%s", head);
-		memset(text + strlen(head), 'a', sizeof(text) - strlen(head));
-		(void)snprintf(text + len, sizeof(text) - len, "%s", tail);
-		if (parse(text, &uri) != (i % 2 == 0 ? 0 : -EINVAL))
-			test_fail(__FILE__, __LINE__, text);
+		buffer_wrap(&buffer, text, sizeof(text));
+		buffer_append_text(&buffer, cases[i / 2].head);
+		while (count-- > 0)
+			buffer_append_char(&buffer, 'a');
+		buffer_append_text(&buffer, cases[i / 2].tail);
+		CHECK(parse(buffer_text(&buffer), &uri) ==
+		      (i % 2 == 0 ? 0 : -EINVAL));
 	}
 #undef LABEL
 }
