@@ -27,8 +27,7 @@ must_check int nix_hash_parse_hex(const char *text, size_t len,
                                   struct nix_hash *ret_hash);
 
 /* "sha256:<nix32>" */
-void nix_hash_format(const struct nix_hash *hash,
-                     char out[NIX_HASH_TEXT_SIZE]);
+void nix_hash_format(const struct nix_hash *hash, char out[NIX_HASH_TEXT_SIZE]);
 
 /* Only the 52 digits; out holds NIX_HASH_NIX32_LEN+1. */
 void nix_hash_format_nix32(const struct nix_hash *hash, char *out);

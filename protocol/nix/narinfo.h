@@ -23,6 +23,7 @@ must_check int narinfo_parse(struct bytes text, const char *store_dir,
                              struct narinfo *ret_info, size_t *ret_line);
 
 /* Writer order as Nix has it.  Signatures that newer Nix would choke on (not
- * name:base64 of 64 bytes) are left out.  0 or the buffer's error. */
-must_check int narinfo_format(const struct narinfo *info,
-                              const char *store_dir, struct buffer *out);
+ * name:base64 of 64 bytes) are left out.  0; -EINVAL if narinfo_parse would
+ * not read it back; -ENOMEM or the buffer's error. */
+must_check int narinfo_format(const struct narinfo *info, const char *store_dir,
+                              struct buffer *out);

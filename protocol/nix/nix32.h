@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 /* Digits needed for len bytes, without the NUL. */
-#define NIX32_LEN(len) (((len) * 8 - 1) / 5 + 1)
+#define NIX32_LEN(len) (((len)*8 - 1) / 5 + 1)
 
 /* True for the 32 digits 0-9 a-z without e o u t. */
 int nix32_is_digit(char c);

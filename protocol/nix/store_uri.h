@@ -23,16 +23,16 @@ enum addressing_style {
 
 struct store_uri {
 	enum store_uri_kind kind;
-	bool is_plain_http;                     /* scheme=http */
-	char bucket[STORE_URI_PART_MAX + 1];    /* s3 */
-	char prefix[STORE_URI_PART_MAX + 1];    /* s3: "nix/cache", or empty */
-	char endpoint[STORE_URI_HOST_MAX + 1];  /* s3: lower-case host[:port] */
-	char region[STORE_URI_PART_MAX + 1];    /* s3: default us-east-1 */
-	enum addressing_style addressing;       /* s3: already resolved, not AUTO */
-	char path[STORE_URI_MAX + 1];           /* file: absolute */
+	bool is_plain_http;                    /* scheme=http */
+	char bucket[STORE_URI_PART_MAX + 1];   /* s3 */
+	char prefix[STORE_URI_PART_MAX + 1];   /* s3: "nix/cache", or empty */
+	char endpoint[STORE_URI_HOST_MAX + 1]; /* s3: lower-case host[:port] */
+	char region[STORE_URI_PART_MAX + 1];   /* s3: default us-east-1 */
+	enum addressing_style addressing; /* s3: already resolved, not AUTO */
+	char path[STORE_URI_MAX + 1];     /* file: absolute */
 	char compression[STORE_URI_PART_MAX + 1]; /* or empty: not said */
-	int priority;                           /* -1: not said */
-	bool has_profile;                       /* given, and ignored */
+	int priority;                             /* -1: not said */
+	bool has_profile;                         /* given, and ignored */
 };
 
 /* Parses s3://BUCKET[/PREFIX]?endpoint=HOST[:PORT]|URL&region=&scheme=&
