@@ -17,11 +17,12 @@ static void a_frame_is_whole_only_with_its_last_byte(void)
 	buffer_init(&out, WIRE_FRAME_MAX);
 	wire_put_refused(&out, TAG, VAULT_NOT_LOADED, 0, "locked");
 	for (size_t len = 0; len < out.len; len++) {
-		struct bytes part = exact_copy((struct bytes){ out.data, len });
+		uint8_t *part = malloc(len + 1); /* ends where it ends */
 
-		CHECK(wire_next(part, &frame) == 0);
+		memcpy(part + 1, out.data, len);
+		CHECK(wire_next((struct bytes){ part + 1, len }, &frame) == 0);
 		CHECK(frame.tag == 9);
-		exact_free(part);
+		free(part);
 	}
 	CHECK(wire_next(buffer_bytes(&out), &frame) == 1 && frame.tag == TAG);
 	buffer_clear(&out);
