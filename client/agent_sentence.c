@@ -41,56 +41,77 @@ printf_like(3, 4) static int say(enum agent_outcome outcome,
 	return (int)outcome;
 }
 
-/* What happened, and what to do; the detail goes in between. */
-static const struct {
-	const char *what;
-	const char *action;
-} source_sentences[] = {
-	[SOURCE_NOT_SIGNED_IN] = { "1Password: not signed in",
-	                           "unlock the 1Password app, or run: op signin",
- },
-	[SOURCE_DISMISSED] = { "1Password: the request was dismissed",
-	                       "run this again and approve it",
- },
-	[SOURCE_TIMED_OUT] = { "secret source: no answer in time",
-	                       "run this again and approve it in 1Password",
- },
-	[SOURCE_APP_UNREACHABLE] = { "1Password: op cannot reach the app",
-	                             "start it, and turn on Settings > Developer > Integrate with "
-	                             "1Password CLI",
- },
-	[SOURCE_NOT_FOUND] = { "secret source: not found",
-	                       "correct the reference in the agent's configuration, or make "
-	                       "the item",
- },
-	[SOURCE_RATE_LIMITED] = { "1Password: too many requests",
-	                          "run this again later",
- },
-	[SOURCE_NOT_INSTALLED] = { "secret source: not installed",
-	                           "install the 1Password CLI (op), or configure another source",
- },
-	[SOURCE_UNSAFE] = { "secret source: not safe to use",
-	                    "see that nobody else can read or change it",
- },
-	[SOURCE_SPENT] = { "secret source: can be read only once",
-	                   "start the agent again with the secret",
- },
-	[SOURCE_MALFORMED] = { "secret source: not what a key or credential looks like",
-	                       "correct the item, then run this again",
- },
-	[SOURCE_KEY_MISMATCH] = { "secret source: not the key that public-key names",
-	                          "correct the agent's configuration or the item",
- },
-	[SOURCE_FAILED] = { "secret source: failed",
-	                    "try it by hand, then run this again",
- },
-};
+static const char *source_what(enum source_failure failure)
+{
+	switch (failure) {
+	case SOURCE_NOT_SIGNED_IN:
+		return "1Password: not signed in";
+	case SOURCE_DISMISSED:
+		return "1Password: the request was dismissed";
+	case SOURCE_TIMED_OUT:
+		return "secret source: no answer in time";
+	case SOURCE_APP_UNREACHABLE:
+		return "1Password: op cannot reach the app";
+	case SOURCE_NOT_FOUND:
+		return "secret source: not found";
+	case SOURCE_RATE_LIMITED:
+		return "1Password: too many requests";
+	case SOURCE_NOT_INSTALLED:
+		return "secret source: not installed";
+	case SOURCE_UNSAFE:
+		return "secret source: not safe to use";
+	case SOURCE_SPENT:
+		return "secret source: can be read only once";
+	case SOURCE_MALFORMED:
+		return "secret source: not what a key or credential looks "
+		       "like";
+	case SOURCE_KEY_MISMATCH:
+		return "secret source: not the key that public-key names";
+	case SOURCE_FAILED:
+		return "secret source: failed";
+	}
+	return "";
+}
+
+static const char *source_action(enum source_failure failure)
+{
+	switch (failure) {
+	case SOURCE_NOT_SIGNED_IN:
+		return "unlock the 1Password app, or run: op signin";
+	case SOURCE_DISMISSED:
+		return "run this again and approve it";
+	case SOURCE_TIMED_OUT:
+		return "run this again and approve it in 1Password";
+	case SOURCE_APP_UNREACHABLE:
+		return "start it, and turn on its setting Developer > "
+		       "Integrate with 1Password CLI";
+	case SOURCE_NOT_FOUND:
+		return "correct the reference in the agent's "
+		       "configuration, or make the item";
+	case SOURCE_RATE_LIMITED:
+		return "run this again later";
+	case SOURCE_NOT_INSTALLED:
+		return "install the 1Password CLI (op), or configure "
+		       "another source";
+	case SOURCE_UNSAFE:
+		return "see that nobody else can read or change it";
+	case SOURCE_SPENT:
+		return "start the agent again with the secret";
+	case SOURCE_MALFORMED:
+		return "correct the item, then run this again";
+	case SOURCE_KEY_MISMATCH:
+		return "correct the agent's configuration or the item";
+	case SOURCE_FAILED:
+		return "try it by hand, then run this again";
+	}
+	return "";
+}
 
 /* detail is printable. */
 static int say_source_failed(const struct error_reply *reply,
                              const char *detail, struct agent_error *error)
 {
-	const char *what = source_sentences[reply->failure].what;
+	const char *what = source_what(reply->failure);
 	const char *colon = detail[0] != '\0' ? ": " : "";
 
 	if (reply->failure == SOURCE_RATE_LIMITED && reply->retry_after > 0)
@@ -98,7 +119,7 @@ static int say_source_failed(const struct error_reply *reply,
 		           "%s%s%s: run this again in %u seconds", what, colon,
 		           detail, (unsigned int)reply->retry_after);
 	return say(AGENT_E_SOURCE, error, "%s%s%s: %s", what, colon, detail,
-	           source_sentences[reply->failure].action);
+	           source_action(reply->failure));
 }
 
 static int say_error(const struct error_reply *reply, struct agent_error *error)
