@@ -24,7 +24,7 @@ page_options() {
 					sub(/,$/, "", option)
 					print "-" option
 				}
-		}' "$1" | sort -u
+		}' "$1" | grep -vx -- -- | sort -u
 }
 
 # What --help lists: a line that begins with an option, before its words.
