@@ -63,7 +63,6 @@ held_against_help() {
 
 agent=$build/agent/nixcache-agent client=$build/client/nixcache
 
-tap_plan 14
 for page in agent/nixcache-agent.1 client/nixcache.1; do
 	check "$page has no finding" mandoc -Tlint -W warning "$page"
 done
