@@ -8,6 +8,8 @@
 # In thousandths of requests, unless said otherwise:
 #	busy      503 SlowDown with Retry-After: 1; not forwarded
 #	throttled 429 without Retry-After; not forwarded
+#	region    400 with the region that the server has; not forwarded
+#	refused   403 AccessDenied; not forwarded
 #	expired   403 "Request has expired"; not forwarded
 #	reset     connection closed without an answer; not forwarded
 #	lost      forwarded and done, connection closed without an answer
@@ -15,7 +17,7 @@
 #	delay     milliseconds before each request is forwarded
 # Host goes through unchanged, so that signatures stay good.
 
-faults_names='busy throttled expired reset lost broken delay'
+faults_names='busy throttled region refused expired reset lost broken delay'
 
 faults_configuration() {
 	local name
@@ -53,6 +55,8 @@ faults_configuration() {
 	    http-request reject if { rand(1000),sub(proc.reset) -m int lt 0 }
 	    http-request return status 503 hdr Retry-After 1 content-type application/xml string "<Error><Code>SlowDown</Code></Error>" if { rand(1000),sub(proc.busy) -m int lt 0 }
 	    http-request return status 429 content-type application/xml string "<Error><Code>TooManyRequests</Code></Error>" if { rand(1000),sub(proc.throttled) -m int lt 0 }
+	    http-request return status 400 content-type application/xml string "<Error><Code>AuthorizationHeaderMalformed</Code><Region>eu-central-9</Region></Error>" if { rand(1000),sub(proc.region) -m int lt 0 }
+	    http-request return status 403 content-type application/xml string "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>" if { rand(1000),sub(proc.refused) -m int lt 0 }
 	    http-request return status 403 content-type application/xml string "<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>" if { rand(1000),sub(proc.expired) -m int lt 0 }
 	    default_backend there
 	backend there

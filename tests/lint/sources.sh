@@ -71,7 +71,6 @@ nothing_is_left_open() {
 		client contrib protocol tests meson.build README.md
 }
 
-tap_plan 10
 check 'every file is as clang-format would have it' all_are_formatted
 check "no file is longer than $lines_max lines" none_is_too_long
 check 'every header begins with its sentence' headers_start_with_their_sentence
