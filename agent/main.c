@@ -140,6 +140,12 @@ static void open_sockets(struct agent *agent)
 		reuse(agent);
 }
 
+static void remove_sockets(const struct agent *agent)
+{
+	for (size_t i = 0; i < agent->socket_count; i++)
+		listen_remove(&agent->sockets[i]);
+}
+
 static void open_sources(struct agent *agent)
 {
 	char why[WIRE_DETAIL_MAX];
@@ -149,8 +155,10 @@ static void open_sources(struct agent *agent)
 	if (rc == 0)
 		rc = source_open(agent->config, &agent->source, &agent->intake,
 		                 why, sizeof(why));
-	if (rc != 0)
+	if (rc != 0) {
+		remove_sockets(agent);
 		die(EXIT_FAILED, why);
+	}
 }
 
 /* A pidfd of the command we serve; -1 if it has ended already. */
@@ -183,16 +191,24 @@ static int run_agent(struct agent *agent, int ready)
 	};
 	int exit_status;
 
-	for (size_t i = 0; i < agent->socket_count; i++)
+	for (size_t i = 0; i < agent->socket_count; i++) {
 		listeners[i] = agent->sockets[i].fd;
+		/* Others may look at the socket now; the lock is for the start. */
+		if (agent->sockets[i].lock >= 0)
+			(void)close(agent->sockets[i].lock);
+	}
 	if (seal_start(&agent->report) < 0)
 		die(EXIT_UNSAFE, "memory of this process cannot be protected");
-	if (agent->options.command)
+	if (agent->options.command) {
 		start.watched = watch_starter(agent);
+		if (start.watched < 0) {
+			remove_sockets(agent);
+			return EXIT_DONE;
+		}
+	}
 
 	exit_status = launcher_run(&start, &roles);
-	for (size_t i = 0; i < agent->socket_count; i++)
-		listen_remove(&agent->sockets[i]);
+	remove_sockets(agent);
 	return exit_status;
 }
 
