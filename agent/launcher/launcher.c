@@ -86,6 +86,31 @@ static void apply_limits(const struct launcher_start *start,
 		config->idle = start->idle;
 }
 
+static void log_death(const char *role, int status)
+{
+	log_error("%s: died (%s %d)", role,
+	          WIFSIGNALED(status) ? "signal" : "status",
+	          WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+}
+
+static void note_door_death(struct launcher *l, int status)
+{
+	log_death("door", status);
+	tell_ready(l, role_exit_status(status), "the door did not start");
+	end(l, role_exit_status(status));
+}
+
+/* A closed socket: it has died or is about to, and how is worth knowing. */
+static void note_door_gone(struct launcher *l, int rc)
+{
+	if (rc == 0) {
+		note_door_death(l, role_reap(&l->door));
+		return;
+	}
+	log_error("door: %s", strerror(-rc));
+	end(l, EXIT_FAILED);
+}
+
 /* Forks a vault around an intake pipe and hands its socket to the door. */
 static int start_vault(struct launcher *l, int owned_intake)
 {
@@ -280,7 +305,7 @@ static void take_packet(struct launcher *l)
 	int rc = wire_receive_launcher(l->door_socket, &type, &fd, &outcome);
 
 	if (rc <= 0) {
-		end(l, EXIT_FAILED);
+		note_door_gone(l, rc);
 		return;
 	}
 	switch (type) {
@@ -314,21 +339,12 @@ static void note_children(struct launcher *l)
 {
 	int status;
 
-	if (role_has_died(&l->door, &status)) {
-		log_error("door: died (%s %d)",
-		          WIFSIGNALED(status) ? "signal" : "status",
-		          WIFSIGNALED(status) ? WTERMSIG(status)
-		                              : WEXITSTATUS(status));
-		tell_ready(l, role_exit_status(status),
-		           "the door did not start");
-		end(l, role_exit_status(status));
-	}
+	if (role_has_died(&l->door, &status))
+		note_door_death(l, status);
 	if (!role_has_died(&l->vault, &status) || l->is_ending)
 		return;
 
-	log_error("vault: died (%s %d)",
-	          WIFSIGNALED(status) ? "signal" : "status",
-	          WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+	log_death("vault", status);
 	if (l->ready >= 0) {
 		tell_ready(l, role_exit_status(status),
 		           "the vault did not start: its memory cannot be "
@@ -397,12 +413,11 @@ static int turn(struct launcher *l)
 
 	if (fds[SLOT_WATCHED].revents)
 		end(l, EXIT_DONE);
-	if (fds[SLOT_SIGNALS].revents)
-		take_signals(l);
-	/* A reload has made a new socket: the old answer is void. */
-	if (fds[SLOT_DOOR].revents && fds[SLOT_DOOR].fd == l->door_socket &&
-	    !l->is_ending)
+	/* The door's last word comes before the news of its end. */
+	if (fds[SLOT_DOOR].revents && !l->is_ending)
 		take_packet(l);
+	if (fds[SLOT_SIGNALS].revents && !l->is_ending)
+		take_signals(l);
 	if (!l->is_ending && (sources > 0 || timeout_ms >= 0))
 		step_source(l);
 	if (!l->is_ending && l->lifetime_end_ms > 0 &&

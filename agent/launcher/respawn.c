@@ -35,14 +35,23 @@ int role_fork(struct role *role, int (*entry)(const struct role_start *),
 	return 0;
 }
 
+int role_reap(struct role *role)
+{
+	int status = 0;
+
+	while (role->pid > 0 && waitpid(role->pid, &status, 0) < 0 &&
+	       errno == EINTR)
+		continue;
+	role->pid = 0;
+	return status;
+}
+
 void role_end(struct role *role)
 {
 	if (role->pid <= 0)
 		return;
 	(void)kill(role->pid, SIGKILL);
-	while (waitpid(role->pid, NULL, 0) < 0 && errno == EINTR)
-		continue;
-	role->pid = 0;
+	(void)role_reap(role);
 }
 
 bool role_has_died(struct role *role, int *ret_status)

@@ -24,6 +24,9 @@ must_check int role_fork(struct role *role,
 /* Kills and waits. */
 void role_end(struct role *role);
 
+/* Waits for a role that is about to end; waitpid's status. */
+int role_reap(struct role *role);
+
 /* True if the role has died; *ret_status is waitpid's. */
 bool role_has_died(struct role *role, int *ret_status);
 

@@ -97,5 +97,7 @@ void selfexec_run(char **argv, struct report *report)
 	else
 		report_add(report, "start", MEASURE_WEAKER,
 		           "non-dumpable only from main() on: %s",
-		           rc < 0 ? strerror(-rc) : "executed readable");
+		           rc < 0           ? strerror(-rc)
+		           : geteuid() == 0 ? "to root every file is readable"
+		                            : "executed readable");
 }
