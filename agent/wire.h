@@ -12,12 +12,12 @@
 #include "protocol/s3/operation.h"
 #include "protocol/varlink/agent_api.h"
 
-#define WIRE_HEADER_LEN 13               /* length, type, tag */
-#define WIRE_FRAME_MAX  (1200 * 1024)    /* a header and the largest body */
-#define WIRE_PACKET_MAX 8192             /* door <-> launcher */
-#define WIRE_REFERENCES_MAX 16384        /* of one store path */
-#define WIRE_SLOTS_MAX  256              /* secrets in one configuration */
-#define WIRE_DETAIL_MAX 512
+#define WIRE_HEADER_LEN     13            /* length, type, tag */
+#define WIRE_FRAME_MAX      (1200 * 1024) /* a header and the largest body */
+#define WIRE_PACKET_MAX     8192          /* door <-> launcher */
+#define WIRE_REFERENCES_MAX 16384         /* of one store path */
+#define WIRE_SLOTS_MAX      256           /* secrets in one configuration */
+#define WIRE_DETAIL_MAX     512
 
 enum vault_type {
 	/* door to vault */
@@ -46,7 +46,7 @@ enum launcher_type {
 	/* door to launcher */
 	LAUNCHER_FETCH = 1, /* run the secret sources */
 	LAUNCHER_RENEW,     /* wipe: replace the vault */
-	LAUNCHER_LOADED,    /* the vault has taken the secrets; the lifetime runs */
+	LAUNCHER_LOADED, /* the vault has taken the secrets; the lifetime runs */
 	LAUNCHER_QUIT,
 	/* launcher to door */
 	LAUNCHER_VAULT,   /* with a descriptor: a fresh vault */
