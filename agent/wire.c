@@ -95,10 +95,10 @@ static void get_text(struct cursor *c, char *out, size_t size)
 {
 	struct bytes text = cursor_get_bytes(c, size - 1);
 
-	if (text.len > 0 && memchr(text.data, '\0', text.len))
-		c->failed = true;
-	else if (text.len > 0)
+	if (text.len > 0) {
 		memcpy(out, text.data, text.len);
+		c->failed = c->failed || memchr(text.data, '\0', text.len);
+	}
 	out[text.len] = '\0';
 }
 

@@ -12,11 +12,11 @@
 #include "protocol/s3/operation.h"
 #include "protocol/varlink/agent_api.h"
 
-#define WIRE_HEADER_LEN     13            /* length, type, tag */
-#define WIRE_FRAME_MAX      (1200 * 1024) /* a header and the largest body */
-#define WIRE_PACKET_MAX     8192          /* door <-> launcher */
-#define WIRE_REFERENCES_MAX 16384         /* of one store path */
-#define WIRE_SLOTS_MAX      256           /* secrets in one configuration */
+#define WIRE_HEADER_LEN     13              /* length, type, tag */
+#define WIRE_FRAME_MAX      (1200UL * 1024) /* a header and the largest body */
+#define WIRE_PACKET_MAX     8192            /* door <-> launcher */
+#define WIRE_REFERENCES_MAX 16384           /* of one store path */
+#define WIRE_SLOTS_MAX      256             /* secrets in one configuration */
 #define WIRE_DETAIL_MAX     512
 
 enum vault_type {

@@ -7,11 +7,10 @@
 static void append_lower(struct buffer *out, const char *text, size_t len)
 {
 	for (size_t i = 0; i < len; i++) {
-		char c = text[i];
+		bool is_upper = text[i] >= 'A' && text[i] <= 'Z';
+		int lower = text[i] + (is_upper ? 'a' - 'A' : 0);
 
-		buffer_append_char(out, c >= 'A' && c <= 'Z'
-		                                ? (char)(c + ('a' - 'A'))
-		                                : c);
+		buffer_append_char(out, (char)lower);
 	}
 }
 

@@ -30,8 +30,9 @@ bool sample_add_header(struct sample *s, struct bytes name, struct bytes value)
 	for (size_t i = 0; i < value.len; i++) {
 		uint8_t c = value.data[i];
 
-		buffer_append_char(&s->text,
-		                   c >= '\t' && c <= '\r' ? ' ' : (char)c);
+		if (c >= '\t' && c <= '\r')
+			c = ' ';
+		buffer_append(&s->text, &c, 1);
 	}
 	s->headers[s->request.header_count++] =
 		(struct sigv4_pair){ name, sample_since(s, mark) };
@@ -167,11 +168,21 @@ static bool url_is_signed(const struct sample *s, const struct sigv4_key *key,
 	return is_right;
 }
 
-bool sample_passes(const struct sample *s)
+static bool signature_is_same(const struct sample *s, struct bytes string)
 {
 	char signature[SIGV4_SIGNATURE_LEN + 1];
-	struct buffer canonical, string;
 	struct sigv4_key key;
+
+	sigv4_key_derive(&key, s->secret, s->scope.amz_date, s->scope.region,
+	                 s->scope.service);
+	sigv4_signature(&key, string, signature);
+	return is_same(s, "signature", signature, s->signature) &&
+	       url_is_signed(s, &key, signature);
+}
+
+bool sample_passes(const struct sample *s)
+{
+	struct buffer canonical, string;
 	bool is_right;
 
 	buffer_init(&canonical, SAMPLE_TEXT_MAX);
@@ -180,19 +191,12 @@ bool sample_passes(const struct sample *s)
 	           sigv4_canonical_request(&s->request, &s->scope,
 	                                   &canonical) == 0 &&
 	           sigv4_string_to_sign(&s->scope, buffer_bytes(&canonical),
-	                                &string) == 0;
-	if (is_right) {
-		sigv4_key_derive(&key, s->secret, s->scope.amz_date,
-		                 s->scope.region, s->scope.service);
-		sigv4_signature(&key, buffer_bytes(&string), signature);
-		is_right = is_same(s, "canonical request",
-		                   buffer_text(&canonical),
-		                   s->canonical_request) &&
-		           is_same(s, "string to sign", buffer_text(&string),
-		                   s->string_to_sign) &&
-		           is_same(s, "signature", signature, s->signature) &&
-		           url_is_signed(s, &key, signature);
-	}
+	                                &string) == 0 &&
+	           is_same(s, "canonical request", buffer_text(&canonical),
+	                   s->canonical_request) &&
+	           is_same(s, "string to sign", buffer_text(&string),
+	                   s->string_to_sign) &&
+	           signature_is_same(s, buffer_bytes(&string));
 	buffer_clear(&canonical);
 	buffer_clear(&string);
 	return is_right;

@@ -4,7 +4,7 @@
 #include "protocol/base/digest.h"
 #include "protocol/s3/sigv4.h"
 
-#define SAMPLE_TEXT_MAX (256U * 1024)
+#define SAMPLE_TEXT_MAX (256UL * 1024)
 
 /* What must come out is NULL where the vector does not say.  Texts are
  * borrowed from the vector or stand in memory. */

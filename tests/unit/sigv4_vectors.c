@@ -192,10 +192,10 @@ static bool read_url_query(struct sample *s, struct bytes query,
 			if (bytes_equal(name, bytes_of_text(fields[i].name)))
 				own = fields[i].value;
 		}
+		if (!own && !sample_add_query(s, name, value))
+			return false;
 		if (own)
 			*own = value;
-		else if (!sample_add_query(s, name, value))
-			return false;
 	}
 	return bytes_equal(f->algorithm, bytes_of_text(SIGV4_ALGORITHM));
 }
@@ -280,12 +280,14 @@ static void run_vector(struct tally *tally, struct json_object *vector)
 	struct json_object *in = member(vector, "inputs");
 	struct json_object *out = member(vector, "outputs");
 
-	if (string_member(out, "canonical_request"))
+	if (string_member(out, "canonical_request")) {
 		run_signer(tally, name, in, out);
-	else if (string_member(out, "url") && string_member(in, "secret_key"))
+	} else if (string_member(out, "url") &&
+	           string_member(in, "secret_key")) {
 		run_url(tally, name, in, out);
-	else
+	} else {
 		skip(tally, name, "neither a canonical request nor a URL");
+	}
 }
 
 /* The flat format: host and key instead of a place. */
@@ -380,9 +382,10 @@ static void run_case(struct tally *tally, struct json_object *vector)
 			bytes_member(credentials, "access_key_id");
 		/* Where it is omitted it is added after signing. */
 		if (!json_object_get_boolean(
-			    member(context, "omit_session_token")))
+			    member(context, "omit_session_token"))) {
 			s->scope.session_token =
 				bytes_member(credentials, "token");
+		}
 		s->scope.region = string_member(context, "region");
 		s->scope.service = string_member(context, "service");
 		s->scope.expires = (uint32_t)json_object_get_int64(

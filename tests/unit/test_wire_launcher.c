@@ -79,7 +79,7 @@ static void a_vault_comes_with_its_descriptor_and_nothing_else_does(void)
 	CHECK(wire_send_launcher(line.launcher, LAUNCHER_VAULT, line.door) ==
 	      0);
 	CHECK(wire_receive_launcher(line.door, &type, &fd, &outcome) == 1);
-	CHECK(type == LAUNCHER_VAULT && fd >= 0);
+	CHECK(type == LAUNCHER_VAULT);
 	CHECK(fcntl(fd, F_GETFD) == FD_CLOEXEC);
 	CHECK(close(fd) == 0);
 	line_close(line);
