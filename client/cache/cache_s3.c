@@ -258,7 +258,6 @@ static bool is_hidden(const struct transfer_result *answer)
 	s3_error_parse(buffer_bytes(&answer->response), &error);
 	return strcmp(error.code, "AccessDenied") == 0 &&
 	       !strcasestr(error.message, "exceeded") &&
-	       !strcasestr(error.message, "expired") &&
 	       !strcasestr(error.message, "not signed");
 }
 
@@ -355,7 +354,7 @@ static void translate(const struct cache_s3 *s3, const struct s3_step *s,
 	} else if (answer->outcome == TRANSFER_DONE &&
 	           answer->http_status >= 200 && answer->http_status < 300) {
 		take_success(result, s, answer);
-	} else if (is_missing(s, answer)) {
+	} else if (!reply->is_expired && is_missing(s, answer)) {
 		/* An upload that is gone is as good as aborted. */
 		result->outcome = s->step.type == CACHE_ABORT ? CACHE_OK
 		                                              : CACHE_MISSING;

@@ -193,8 +193,14 @@ static void advise(const struct subject *s, struct buffer *out)
 		buffer_append_format(out,
 		                     ": the access key of cache %s may not do "
 		                     "this in bucket %s, give it the right to "
-		                     "read, write and list there",
-		                     s->cache, s->uri.bucket);
+		                     "read, write and list there%s",
+		                     s->cache, s->uri.bucket,
+		                     /* All that Ceph says of a URL that is
+		                      * too old. */
+		                     s->error->message[0]
+		                             ? ""
+		                             : ", or check the clock of "
+		                               "this machine");
 		return;
 	case ADVICE_REGION:
 		explain_region(s, out);
@@ -259,8 +265,11 @@ static void explain_failure(const struct subject *s, struct buffer *out)
 		                     s->object, host, detail, s->cache);
 		return;
 	case TRANSFER_BROKEN:
-		buffer_append_format(out, "%s: the connection to %s broke: %s",
-		                     s->object, host, detail);
+		buffer_append_format(out,
+		                     "%s: the connection to %s broke: %s: "
+		                     "check the network, and endpoint= and "
+		                     "scheme= in store of cache %s",
+		                     s->object, host, detail, s->cache);
 		return;
 	case TRANSFER_TIMED_OUT:
 		buffer_append_format(out,

@@ -365,6 +365,7 @@ static void judge(struct s3_queue *q, struct request *r,
 	switch (s3_trial_judge(&r->trial, result)) {
 	case S3_VERDICT_FINAL:
 		r->reply.tries = r->trial.retry.tries;
+		r->reply.is_expired = r->trial.is_expired;
 		r->reply.result = *result;
 		finish(q, r);
 		return;

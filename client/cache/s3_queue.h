@@ -25,6 +25,7 @@ struct s3_reply {
 	bool is_refused; /* by the agent: refusal says why, there is no result */
 	struct agent_error refusal;
 	unsigned tries;
+	bool is_expired;               /* the server finds every URL too old */
 	struct transfer_result result; /* response is owned by the taker */
 };
 

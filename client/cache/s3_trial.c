@@ -111,8 +111,8 @@ enum s3_verdict s3_trial_judge(struct s3_trial *trial,
 	if (is_completion)
 		read_completion(result, &error);
 
-	if (trial->renewals < RENEWALS_MAX &&
-	    url_is_expired(trial, result, &error)) {
+	trial->is_expired = url_is_expired(trial, result, &error);
+	if (trial->is_expired && trial->renewals < RENEWALS_MAX) {
 		trial->renewals++;
 		return S3_VERDICT_RENEW;
 	}

@@ -17,6 +17,7 @@ struct s3_trial {
 	enum s3_operation operation;
 	int64_t expires_at; /* of the URL that was used */
 	unsigned renewals;
+	bool is_expired; /* also the last renewal was too old for the server */
 	struct retry retry;
 };
 

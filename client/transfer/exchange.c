@@ -31,10 +31,17 @@ struct exchange *exchange_new(uint64_t *bytes_sent)
 	return exchange;
 }
 
-/* curl_easy_reset() frees the URL, through wiped_heap.h. */
+/* Frees the URL, through wiped_heap.h.  A handle that failed before it had a
+ * connection still holds its receive buffer, and then refuses BUFFERSIZE (seen
+ * with 7.88): it is replaced. */
 static void forget_request(struct exchange *exchange)
 {
-	curl_easy_reset(exchange->easy);
+	if (exchange->code == CURLE_OK) {
+		curl_easy_reset(exchange->easy);
+	} else {
+		curl_easy_cleanup(exchange->easy);
+		exchange->easy = curl_easy_init();
+	}
 	curl_slist_free_all(exchange->headers);
 	exchange->headers = NULL;
 	exchange->body = NULL;
@@ -46,8 +53,8 @@ void exchange_free(struct exchange *exchange)
 {
 	if (!exchange)
 		return;
-	forget_request(exchange);
 	curl_easy_cleanup(exchange->easy);
+	curl_slist_free_all(exchange->headers);
 	buffer_clear(&exchange->response);
 	free(exchange);
 }
@@ -108,8 +115,12 @@ static size_t read_header(char *line, size_t size, size_t count, void *context)
 	struct bytes value;
 
 	/* The status line of another answer: what came before was a 1xx. */
-	if (len >= 5 && memcmp(line, "HTTP/", 5) == 0)
+	if (len >= 5 && memcmp(line, "HTTP/", 5) == 0) {
 		exchange->etag[0] = '\0';
+		exchange->has_whole_head = false;
+	}
+	if (len > 0 && (line[0] == '\r' || line[0] == '\n'))
+		exchange->has_whole_head = true;
 	if (len < sizeof(name) - 1 ||
 	    strncasecmp(line, name, sizeof(name) - 1) != 0)
 		return len;
@@ -347,11 +358,13 @@ CURLcode exchange_setup(struct exchange *exchange,
 	exchange->body_len = request->body ? request->body_len : 0;
 	exchange->body_at = 0;
 	exchange->etag[0] = '\0';
+	exchange->has_whole_head = false;
 	exchange->error_text[0] = '\0';
 	buffer_init(&exchange->response, request->response_max
 	                                         ? request->response_max
 	                                         : TRANSFER_RESPONSE_MAX);
-	exchange->code = setup(exchange, settings, request);
+	exchange->code = exchange->easy ? setup(exchange, settings, request)
+	                                : CURLE_OUT_OF_MEMORY;
 	return exchange->code;
 }
 
@@ -444,11 +457,12 @@ static void read_answer(struct exchange *exchange,
 void exchange_finish(struct exchange *exchange,
                      struct transfer_result *ret_result)
 {
-	struct transfer_result result = {
-		.tag = exchange->tag,
-		.outcome = outcome_of(exchange),
-	};
+	struct transfer_result result = { .tag = exchange->tag };
 
+	/* To libcurl an answer cut in its headers is one without a body. */
+	if (exchange->code == CURLE_OK && !exchange->has_whole_head)
+		exchange->code = CURLE_PARTIAL_FILE;
+	result.outcome = outcome_of(exchange);
 	if (result.outcome == TRANSFER_DONE)
 		read_answer(exchange, &result);
 	else

@@ -30,6 +30,7 @@ struct exchange {
 	uint64_t *bytes_sent; /* transfer.c's total */
 	uint64_t tag;
 	char etag[160];
+	bool has_whole_head; /* the empty line after the headers has come */
 	struct buffer response;
 	char error_text[CURL_ERROR_SIZE];
 };
