@@ -11,13 +11,13 @@ _nixcache() {
 	local words=
 
 	case $before in
-	--to) words=$(_nixcache_caches) ;;
+	-t | --to) words=$(_nixcache_caches) ;;
 	--compression) words='zstd xz none' ;;
 	--store)
 		mapfile -t COMPREPLY < <(compgen -d -- "$word")
 		return
 		;;
-	--jobs | --max-memory | --level) return ;;
+	-j | --jobs | --max-memory | --level) return ;;
 	nixcache) words='push status lock unlock --help --version' ;;
 	*)
 		case ${COMP_WORDS[1]} in
@@ -28,10 +28,10 @@ _nixcache() {
 			fi
 			words='--to --store --no-closure --full --stdin --jobs
 				--max-memory --compression --level --dry-run
-				--json -q --help'
+				--json --quiet --help'
 			;;
 		status) words='--json --hardening --help' ;;
-		lock | unlock) words=--help ;;
+		lock | unlock) words='--quiet --help' ;;
 		esac
 		;;
 	esac
@@ -54,13 +54,14 @@ _nixcache_agent() {
 		fi
 	done
 	case $before in
-	-a | --config) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
-	-t | --idle) ;;
-	--allow-weak) mapfile -t COMPREPLY < <(compgen -W memory -- "$word") ;;
+	-a | --socket | --config) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
+	-t | --lifetime | --idle) ;;
+	--allow-weak) mapfile -t COMPREPLY < <(compgen -W 'memory namespace
+		trace' -- "$word") ;;
 	*)
-		mapfile -t COMPREPLY < <(compgen -W '-s -c --fish -a -D -d -k -t
-			--idle --config --prefetch -q --allow-weak --help
-			--version --' -- "$word")
+		mapfile -t COMPREPLY < <(compgen -W '--sh --csh --fish --socket
+			--foreground --debug --kill --lifetime --idle --config
+			--prefetch --allow-weak --quiet --help --version --' -- "$word")
 		;;
 	esac
 }

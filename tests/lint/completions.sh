@@ -23,8 +23,8 @@ written_for() {
 knows_all() {
 	local option status=0
 	while read -r option; do
-		# Short for a long one that is offered.
-		[[ $1 == bash && $option == -[hV] ]] && continue
+		# For bash the long names are enough.
+		[[ $1 == bash && $option == -[a-zA-Z] ]] && continue
 		if ! grep -qE -- "(^|[^-a-z])$(written_for "$1" "$option")([^-a-zA-Z]|\$)" \
 			"$2"; then
 			echo "$2: no $option"
