@@ -16,17 +16,22 @@ agent_socket=$awkward/nixcache/agent.sock
 key_make shells-1
 agent_config "$(agent_file_cache shells "$W/cache")"
 
+# No parent but the shell itself says which shell it is.
+export SHELL=/bin/false
+
 # What a child of the shell sees after the shell evaluated the agent's words.
+# No option says which shell it is: the agent sees who starts it.
 start_in() {
 	case $1 in
-	fish) fish --no-config -c 'eval ($AGENT --fish -q); printenv NIXCACHE_AGENT_SOCK' ;;
-	source) fish --no-config -c '$AGENT --fish -q | source; printenv NIXCACHE_AGENT_SOCK' ;;
-	tcsh) tcsh -f -c 'eval `$AGENT:q -c -q`; printenv NIXCACHE_AGENT_SOCK' ;;
-	zsh) zsh -f -c 'eval $("$AGENT" -s -q); printenv NIXCACHE_AGENT_SOCK' ;;
-	*) "$1" -c 'eval $("$AGENT" -s -q); printenv NIXCACHE_AGENT_SOCK' ;;
+	fish) fish --no-config -c 'eval ($AGENT -q); printenv NIXCACHE_AGENT_SOCK' ;;
+	source) fish --no-config -c '$AGENT -q | source; printenv NIXCACHE_AGENT_SOCK' ;;
+	tcsh) tcsh -f -c 'eval `$AGENT:q -q`; printenv NIXCACHE_AGENT_SOCK' ;;
+	zsh) zsh -f -c 'eval $("$AGENT" -q); printenv NIXCACHE_AGENT_SOCK' ;;
+	*) "$1" -c 'eval $("$AGENT" -q); printenv NIXCACHE_AGENT_SOCK' ;;
 	esac
 }
 
+# The same with an option.
 pid_in() {
 	case $1 in
 	fish) fish --no-config -c 'eval ($AGENT --fish -q); printenv NIXCACHE_AGENT_PID' ;;
@@ -50,8 +55,11 @@ kill_in() {
 	[[ ! $left ]] && ! [[ -S $agent_socket ]]
 }
 
+# Started by something that is no shell.
 printed_for() {
-	SHELL=$1 "$agent" -q
+	SHELL=$1 /usr/bin/python3 -c '
+import os, subprocess
+subprocess.run([os.environ["AGENT"], "-q"], check=True)'
 }
 
 shells='dash bash zsh tcsh fish source'
@@ -68,12 +76,12 @@ for shell in $shells; do
 done
 
 agent_start
-check 'with $SHELL a bash the words are for sh' \
+check 'started by no shell, with $SHELL a bash the words are for sh' \
 	grep -q '^NIXCACHE_AGENT_SOCK=.*export NIXCACHE_AGENT_SOCK;' \
 	<(printed_for /bin/bash)
-check 'with $SHELL a tcsh they are for csh' \
+check 'started by no shell, with $SHELL a tcsh they are for csh' \
 	grep -q '^setenv NIXCACHE_AGENT_SOCK .*;' <(printed_for /bin/tcsh)
-check 'with $SHELL a fish they are for fish' \
+check 'started by no shell, with $SHELL a fish they are for fish' \
 	grep -q '^set -gx NIXCACHE_AGENT_SOCK .*;' <(printed_for /usr/bin/fish)
 check 'without -q it tells a person the pid' \
 	grep -q "^echo .*$NIXCACHE_AGENT_PID" <("$agent" -s)

@@ -10,7 +10,7 @@ one_cache=$(agent_file_cache one "$W/cache")
 agent_config "$one_cache"
 
 pid_of_start() {
-	"$agent" -s | sed -n 's/^NIXCACHE_AGENT_PID=\([0-9]*\).*/\1/p'
+	"$agent" -s | sed -n "s/^NIXCACHE_AGENT_PID='*\([0-9]*\).*/\1/p"
 }
 
 mode_of() {
@@ -59,6 +59,7 @@ busy_listener() {
 		time.sleep(100)
 	PY
 	listener=$!
+	disown $listener
 	wait_for 5 test -e "$1.ready"
 }
 
@@ -70,10 +71,12 @@ activated_agent() {
 		s.bind(sys.argv[1])
 		s.listen(8)
 		os.dup2(s.fileno(), 3)
+		os.set_inheritable(3, True)
 		os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
 		os.execv(sys.argv[2], [sys.argv[2]])
 	PY
 	activated=$!
+	disown $activated
 }
 
 flow_clean_up() {
@@ -95,14 +98,14 @@ check 'it works from another folder' sh -c \
 	"cd / && '$client' status >/dev/null"
 
 # Told.
-check 'unlock fetches' "$client" unlock
+check 'unlock fetches' "$client" unlock -q
 check_same 'and it is unlocked' unlocked "$(agent_state)"
 check 'lock wipes' "$client" lock
 check_same 'and it is locked' locked "$(agent_state)"
-"$client" unlock
+"$client" unlock -q
 kill -USR1 "$NIXCACHE_AGENT_PID"
 check 'SIGUSR1 wipes' wait_for 5 is_state locked
-"$client" unlock
+"$client" unlock -q
 agent_config "$one_cache" '' "$(agent_file_cache two "$W/cache2")"
 kill -HUP "$NIXCACHE_AGENT_PID"
 check 'SIGHUP reads the configuration again' wait_for 5 has_caches 'one two'
@@ -174,11 +177,11 @@ unset NIXCACHE_AGENT_SOCK
 
 # By itself.
 agent_start -t 1
-"$client" unlock
+"$client" unlock -q
 check 'the lifetime ends by itself' wait_for 10 is_state locked
 agent_stop
 agent_start --idle 1
-"$client" unlock
+"$client" unlock -q
 check 'idleness locks' wait_for 10 is_state locked
 agent_stop
 agent_config "$one_cache" 'signing-key = command:exit 3'

@@ -27,7 +27,7 @@ check_says 'which is named' nonsense
 check 'in two lines at most' one_line
 check_status 'the agent: an option without its argument' 64 "$agent" -t
 check_status 'the agent: a time that is none' 64 "$agent" -t soon
-check_status 'the agent: words without --' 64 "$agent" words
+check_status 'the agent: -k and a command' 64 "$agent" -k true
 check_status 'the agent: -- and no command' 64 "$agent" --
 check_status 'the client: no command' 64 "$client"
 check_status 'the client: an unknown command' 64 "$client" nonsense

@@ -73,28 +73,32 @@ nix_public_key() {
 }
 
 # Fetches with signatures required, into a store that is new each time, and
-# then lets Nix check contents and signatures.  nix_pulled is that store.
+# then lets Nix check contents and signatures.
 nix_pull() {
 	local url=$1 top=$2
 	shift 2
-	nix_pulled=$(mktemp -d "$nix_work/pulled.XXXXXX") || return
+	if [[ -e $nix_work/pulled ]]; then
+		chmod -R u+w "$nix_work/pulled" && rm -rf "$nix_work/pulled" ||
+			return
+	fi
+	mkdir "$nix_work/pulled" || return
 	(
 		# What Nix remembers of an earlier look would be no judgement.
-		XDG_CACHE_HOME=$nix_pulled/cache
+		XDG_CACHE_HOME=$nix_work/pulled/cache
 		nix_configure "trusted-public-keys = $*
 require-sigs = true"
-		nix copy --from "$url" --to "$nix_pulled/root" "$top" &&
-			nix store verify --store "$nix_pulled/root" -r \
+		nix copy --from "$url" --to "$nix_work/pulled/root" "$top" &&
+			nix store verify --store "$nix_work/pulled/root" -r \
 				--sigs-needed 1 "$top"
 	)
 }
 
-# The same bytes in both stores.
+# The same bytes in both stores, after nix_pull.
 nix_pulled_same() {
 	local path
 	while read -r path; do
 		cmp <(nix-store --store "$nix_root" --dump "$nix_root$path") \
-			<(nix-store --store "$nix_pulled/root" \
-				--dump "$nix_pulled/root$path") || return
+			<(nix-store --store "$nix_work/pulled/root" \
+				--dump "$nix_work/pulled/root$path") || return
 	done < <(nix_paths "$1")
 }

@@ -6,7 +6,9 @@
 #	radosgw_start FOLDER     s3_work is then FOLDER
 #	radosgw_use FOLDER       sets S3_ENDPOINT, S3_REGION, S3_KEY, S3_SECRET
 #	radosgw_admin user suspend --uid=test
-#	radosgw_stop
+#	radosgw_stop [FOLDER]    with FOLDER: one that another shell started
+#
+# radosgw_outlives=1 before the start lets it live on after this shell.
 
 # The first of a row of 24 ports that nobody uses.  Below 32768 the kernel
 # hands out none by itself.
@@ -87,11 +89,12 @@ radosgw_configuration() {
 
 # Dies with this shell, also when that is killed.
 radosgw_daemon() {
-	local name=$1
+	local name=$1 with=(setpriv --pdeathsig KILL --)
 	shift
-	setpriv --pdeathsig KILL -- "$@" >>"$s3_work/log/$name.out" 2>&1 \
-		</dev/null &
+	[[ ! ${radosgw_outlives:-} ]] || with=(setsid)
+	"${with[@]}" "$@" >>"$s3_work/log/$name.out" 2>&1 </dev/null &
 	s3_pids+=($!)
+	echo $! >>"$s3_work/pids"
 	disown $!
 }
 
@@ -172,6 +175,7 @@ radosgw_admin() {
 
 # There is nothing to save, so nobody is asked.
 radosgw_stop() {
+	[[ ! ${1:-} ]] || mapfile -t s3_pids <"$1/pids"
 	[[ ${s3_pids[*]:-} ]] && kill -KILL "${s3_pids[@]}" 2>/dev/null
 	s3_pids=()
 	return 0

@@ -8,6 +8,11 @@ cd "$(dirname "$0")/../.." || exit
 . tests/lib/tap.sh
 build=${1:-build}
 
+# --help itself stands once in a page, and in each help.
+but_help() {
+	grep -vx -e -- -e -h -e --help | sort -u
+}
+
 # The options that a page's list items describe below one heading (.Sh or
 # .Ss), one a line: -q, --json.
 page_options() {
@@ -24,14 +29,14 @@ page_options() {
 					sub(/,$/, "", option)
 					print "-" option
 				}
-		}' "$1" | grep -vx -- -- | sort -u
+		}' "$1" | but_help
 }
 
 # What --help lists: a line that begins with an option, before its words.
 help_options() {
 	"$@" --help 2>&1 | sed -n 's/^ *\(-.*\)$/\1/p' | sed 's/  .*//' |
 		grep -oE -- '(^|[ ,|[])-{1,2}[A-Za-z][A-Za-z-]*' |
-		sed 's/^[^-]*//' | sort -u
+		sed 's/^[^-]*//' | but_help
 }
 
 same_options() {
