@@ -14,6 +14,7 @@
 #include "protocol/base/exit_status.h"
 #include "protocol/base/fd.h"
 #include "protocol/base/log.h"
+#include "protocol/base/number.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -146,18 +147,54 @@ static void remove_sockets(const struct agent *agent)
 		listen_remove(&agent->sockets[i]);
 }
 
-static void open_sources(struct agent *agent)
+static void load_config(struct agent *agent)
 {
 	char why[WIRE_DETAIL_MAX];
 	int rc = config_load(agent->options.config_path, &agent->config, why,
 	                     sizeof(why));
 
-	if (rc == 0)
-		rc = source_open(agent->config, &agent->source, &agent->intake,
-		                 why, sizeof(why));
 	if (rc != 0) {
 		remove_sockets(agent);
 		die(EXIT_FAILED, why);
+	}
+}
+
+/* What a shell or a build left open must not live as long as the agent does:
+ * somebody may wait for the end of that pipe. */
+static int close_foreign(const struct agent *agent, int ready)
+{
+	int keep[2 * LISTEN_SOCKETS_MAX + 1 + WIRE_SLOTS_MAX];
+	size_t count = 0;
+
+	keep[count++] = ready;
+	for (size_t i = 0; i < agent->socket_count; i++) {
+		keep[count++] = agent->sockets[i].fd;
+		keep[count++] = agent->sockets[i].lock;
+	}
+	for (size_t i = 0; i < agent->config->slot_count; i++) {
+		uint64_t fd;
+
+		if (agent->config->slots[i].source == SECRET_FD &&
+		    number_parse(agent->config->slots[i].spec, INT32_MAX,
+		                 &fd) == 0)
+			keep[count++] = (int)fd;
+	}
+	return fd_close_except(STDERR_FILENO + 1, keep, count);
+}
+
+/* The command must not get what was the agent's alone. */
+static void drop_secrets(const struct config *config)
+{
+	(void)unsetenv("OP_SERVICE_ACCOUNT_TOKEN");
+	for (size_t i = 0; i < config->slot_count; i++) {
+		const struct secret_slot *slot = &config->slots[i];
+		uint64_t fd;
+
+		if (slot->source == SECRET_ENV)
+			(void)unsetenv(slot->spec);
+		else if (slot->source == SECRET_FD &&
+		         number_parse(slot->spec, INT32_MAX, &fd) == 0)
+			(void)close((int)fd);
 	}
 }
 
@@ -169,7 +206,17 @@ static int watch_starter(const struct agent *agent)
 	return getppid() == agent->starter ? fd : -1;
 }
 
-static int run_agent(struct agent *agent, int ready)
+static int refuse(struct agent *agent, int *ready, int exit_status,
+                  const char *why)
+{
+	if (*ready < 0)
+		log_error("%s", why);
+	ready_tell(ready, exit_status, why);
+	remove_sockets(agent);
+	return exit_status;
+}
+
+static int launch(struct agent *agent, int ready)
 {
 	const struct launcher_roles roles = { run_door, run_vault };
 	int listeners[LISTEN_SOCKETS_MAX];
@@ -197,26 +244,34 @@ static int run_agent(struct agent *agent, int ready)
 		if (agent->sockets[i].lock >= 0)
 			(void)close(agent->sockets[i].lock);
 	}
-	if (seal_start(&agent->report) < 0)
-		die(EXIT_UNSAFE, "memory of this process cannot be protected");
-	if (agent->options.command) {
+	if (agent->options.command)
 		start.watched = watch_starter(agent);
-		if (start.watched < 0) {
-			remove_sockets(agent);
-			return EXIT_DONE;
-		}
-	}
-
-	exit_status = launcher_run(&start, &roles);
+	exit_status = agent->options.command && start.watched < 0
+	                      ? EXIT_DONE
+	                      : launcher_run(&start, &roles);
 	remove_sockets(agent);
 	return exit_status;
+}
+
+static int run_agent(struct agent *agent, int ready)
+{
+	char why[WIRE_DETAIL_MAX] =
+		"memory of this process cannot be protected";
+
+	if (seal_start(&agent->report) < 0)
+		return refuse(agent, &ready, EXIT_UNSAFE, why);
+	if (close_foreign(agent, ready) < 0 ||
+	    source_open(agent->config, &agent->source, &agent->intake, why,
+	                sizeof(why)) != 0)
+		return refuse(agent, &ready, EXIT_FAILED, why);
+	return launch(agent, ready);
 }
 
 /* In the background, or beside the command that this process becomes. */
 static int run_detached(struct agent *agent)
 {
 	const char *path = agent->sockets[0].path;
-	struct launcher_ready outcome;
+	struct ready outcome;
 	int ready = -1;
 	pid_t pid = 0;
 	int rc;
@@ -226,12 +281,12 @@ static int run_detached(struct agent *agent)
 	if (rc < 0)
 		die(EXIT_FAILED, strerror(-rc));
 	if (rc == DETACH_AGENT) {
-		if (!agent->options.command && detach_output() < 0)
-			return EXIT_FAILED;
-		return run_agent(agent, ready);
+		return detach_output() < 0 ? EXIT_FAILED
+		                           : run_agent(agent, ready);
 	}
 	if (outcome.exit_status != EXIT_DONE)
 		die(outcome.exit_status, outcome.error);
+	drop_secrets(agent->config);
 	if (agent->options.command)
 		return detach_run_command(agent->options.command, path, pid);
 	return announce_agent(&agent->options, path, pid) < 0 ? EXIT_FAILED
@@ -241,7 +296,8 @@ static int run_detached(struct agent *agent)
 static int run_in_foreground(struct agent *agent)
 {
 	if (!agent->is_activated && !agent->options.is_quiet &&
-	    announce_agent(&agent->options, agent->sockets[0].path, getpid()) < 0)
+	    announce_agent(&agent->options, agent->sockets[0].path, getpid()) <
+	            0)
 		return EXIT_FAILED;
 	return run_agent(agent, -1);
 }
@@ -261,7 +317,7 @@ int main(int argc, char **argv)
 
 	check_environment(&agent);
 	open_sockets(&agent);
-	open_sources(&agent);
+	load_config(&agent);
 	return agent.is_activated || agent.options.is_foreground
 	               ? run_in_foreground(&agent)
 	               : run_detached(&agent);

@@ -27,7 +27,8 @@ enum {
 };
 
 static const struct cli_option table[] = {
-	{ "sh", 's', NULL, "print commands for sh, bash, zsh, dash", OPTION_SH },
+	{ "sh", 's', NULL, "print commands for sh, bash, zsh, dash",
+	  OPTION_SH },
 	{ "csh", 'c', NULL, "print commands for csh, tcsh", OPTION_CSH },
 	{ "fish", 0, NULL, "print commands for fish", OPTION_FISH },
 	{ "socket", 'a', "SOCKET", "listen on this path", OPTION_SOCKET },
@@ -43,8 +44,8 @@ static const struct cli_option table[] = {
 	{ "config", 0, "FILE", "read this configuration", OPTION_CONFIG },
 	{ "prefetch", 0, NULL, "fetch the secrets now, and fail if that fails",
 	  OPTION_PREFETCH },
-	{ "allow-weak", 0, "NAME",
-	  "go on without: memory, namespace or trace", OPTION_ALLOW_WEAK },
+	{ "allow-weak", 0, "NAME", "go on without: memory, namespace or trace",
+	  OPTION_ALLOW_WEAK },
 	{ "quiet", 'q', NULL, "print no remarks", OPTION_QUIET },
 	{ "help", 'h', NULL, "print this", OPTION_HELP },
 	{ "version", 'V', NULL, "print the version", OPTION_VERSION },

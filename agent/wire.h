@@ -48,7 +48,7 @@ enum launcher_type {
 	LAUNCHER_RENEW,     /* wipe: replace the vault */
 	LAUNCHER_REFUSED,   /* the vault refused what was fetched: the outcome
 	                     * says why; replace it */
-	LAUNCHER_LOADED,    /* the vault has taken the secrets; the lifetime runs */
+	LAUNCHER_LOADED, /* the vault has taken the secrets; the lifetime runs */
 	LAUNCHER_READY,  /* the first vault has said hello */
 	LAUNCHER_QUIT,
 	/* launcher to door; FETCH from the launcher is a prefetch */

@@ -19,7 +19,7 @@ void calls_end_if_failed(struct connection *c, int rc)
 }
 
 void calls_fail_all(struct door *door, enum work_state state,
-                     const struct error_reply *error)
+                    const struct error_reply *error)
 {
 	for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
 		struct connection *c = &door->connections[i];

@@ -39,7 +39,8 @@ void clients_accept(struct door *door, int listener)
 
 		if (!c) /* the rest waits in the backlog */
 			return;
-		fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		fd = accept4(listener, NULL, NULL,
+		             SOCK_CLOEXEC | SOCK_NONBLOCK);
 		if (fd < 0)
 			return;
 		if (peer_read(fd, &peer) < 0 || !peer_may_connect(&peer) ||

@@ -55,8 +55,8 @@ int connection_flush(struct connection *c)
 
 		if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
 			if (c->deadline_ms == 0)
-				c->deadline_ms = clock_boot_ms() +
-				                 CONNECTION_MESSAGE_MS;
+				c->deadline_ms =
+					clock_boot_ms() + CONNECTION_MESSAGE_MS;
 			return 0;
 		}
 		if (n < 0)

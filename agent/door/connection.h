@@ -31,12 +31,12 @@ struct work {
 	enum agent_method method;
 	bool is_oneway;
 	bool wants_more;
-	uint64_t id;         /* of this call; in every frame's tag */
-	uint16_t cache;      /* index in the configuration */
+	uint64_t id;    /* of this call; in every frame's tag */
+	uint16_t cache; /* index in the configuration */
 	struct sign_call sign;
 	struct presign_call presign;
-	struct strings *signatures;          /* owned; one for each path */
-	struct agent_signed_request *urls;   /* owned; one for each request */
+	struct strings *signatures;        /* owned; one for each path */
+	struct agent_signed_request *urls; /* owned; one for each request */
 	size_t answered;
 };
 

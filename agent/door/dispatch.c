@@ -269,8 +269,9 @@ static int reply_when_whole(struct door *door, struct connection *c)
 		return 0;
 	if (c->work.method == AGENT_METHOD_SIGN) {
 		door->custody.signature_count += c->work.sign.count;
-		return finish(c, sign_reply_encode(&c->work.sign,
-		                                   c->work.signatures, &c->out));
+		return finish(c,
+		              sign_reply_encode(&c->work.sign,
+		                                c->work.signatures, &c->out));
 	}
 	door->custody.url_count += c->work.presign.count;
 	return finish(c, presign_reply_encode(c->work.urls,

@@ -32,7 +32,8 @@
 #include <unistd.h>
 
 #define LISTENERS_MAX 8
-#define IDLE_CHECK_MS 30000 /* suspended time counts, and poll does not see it */
+#define IDLE_CHECK_MS \
+	30000 /* suspended time counts, and poll does not see it */
 
 enum door_slot {
 	SLOT_LAUNCHER,
@@ -72,14 +73,14 @@ static void fill_poll(const struct door *door, struct pollfd fds[SLOT_COUNT])
 		if (c->fd < 0)
 			accepting = POLLIN;
 		else
-			fds[SLOT_CONNECTIONS + i] = (struct pollfd){
-				.fd = c->fd, .events = wanted_events(c)
-			};
+			fds[SLOT_CONNECTIONS + i] =
+				(struct pollfd){ .fd = c->fd,
+				                 .events = wanted_events(c) };
 	}
 	for (size_t i = 0; i < door->start->listener_count; i++)
-		fds[SLOT_LISTENERS + i] = (struct pollfd){
-			.fd = door->start->listeners[i], .events = accepting
-		};
+		fds[SLOT_LISTENERS + i] =
+			(struct pollfd){ .fd = door->start->listeners[i],
+			                 .events = accepting };
 }
 
 /* Until the next deadline of a client or of the secrets. */
@@ -189,7 +190,8 @@ static int prepare(struct door *door)
 	vault_link_init(&door->vault);
 	for (size_t i = 0; i < CONNECTIONS_MAX; i++)
 		door->connections[i].fd = -1;
-	door->references = calloc(WIRE_REFERENCES_MAX, sizeof(*door->references));
+	door->references =
+		calloc(WIRE_REFERENCES_MAX, sizeof(*door->references));
 	door->loaded_keys = calloc(door->config->cache_count + 1,
 	                           sizeof(*door->loaded_keys));
 	if (!door->references || !door->loaded_keys)

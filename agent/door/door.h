@@ -11,7 +11,7 @@
 #include <sys/types.h>
 
 struct door_start {
-	const struct config *config;   /* borrowed */
+	const struct config *config;          /* borrowed */
 	const struct report *launcher_report; /* borrowed */
 	pid_t launcher_pid; /* what eval's NIXCACHE_AGENT_PID names */
 	int launcher;       /* packets */

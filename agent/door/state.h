@@ -11,7 +11,7 @@ struct door {
 	const struct config *config;
 	struct custody custody;
 	struct vault_link vault;
-	struct report own;                     /* the door's measures */
+	struct report own; /* the door's measures */
 	struct agent_measure vault_measures[REPORT_MAX];
 	size_t vault_measure_count;
 	struct strings *loaded_keys; /* owned; one list a cache: public keys

@@ -65,8 +65,8 @@ static int fill_caches(const struct door *door, struct agent_status *status)
 static int fill_measures(const struct door *door, struct agent_status *status)
 {
 	const struct report *launcher = door->start->launcher_report;
-	size_t total = launcher->count + door->own.count +
-	               door->vault_measure_count;
+	size_t total =
+		launcher->count + door->own.count + door->vault_measure_count;
 	struct agent_measure *out = calloc(total, sizeof(*out));
 
 	if (!out)

@@ -94,7 +94,8 @@ int submit_check_presign(const struct door *door, struct work *work,
 	const struct config_cache *cache = &door->config->caches[work->cache];
 
 	if (cache->store.kind != STORE_URI_S3)
-		return not_supported(cache, "the cache is a folder, not a bucket",
+		return not_supported(cache,
+		                     "the cache is a folder, not a bucket",
 		                     ret_error);
 	for (size_t i = 0; i < work->presign.count; i++) {
 		const char *field =
@@ -122,8 +123,7 @@ static void submit_path(struct door *door, const struct work *work, size_t item)
 	};
 
 	for (size_t i = 0; i < path->references.count; i++)
-		door->references[i] =
-			base_of(cache, path->references.items[i]);
+		door->references[i] = base_of(cache, path->references.items[i]);
 	wire_put_sign(&door->vault.out, tag_of(work, item), &sign);
 }
 
@@ -150,7 +150,8 @@ static int take_signatures(struct work *work, size_t item, struct bytes body)
 	cursor_init(&c, body);
 	count = cursor_get_u8(&c);
 	for (unsigned i = 0; i < count && !c.failed; i++) {
-		struct bytes text = cursor_get_bytes(&c, KEY_SIGNATURE_TEXT_SIZE);
+		struct bytes text =
+			cursor_get_bytes(&c, KEY_SIGNATURE_TEXT_SIZE);
 		int rc = strings_add(&work->signatures[item],
 		                     (const char *)text.data, text.len);
 
@@ -163,7 +164,8 @@ static int take_signatures(struct work *work, size_t item, struct bytes body)
 static void add_header(struct agent_signed_request *request, const char *name,
                        const char *value)
 {
-	struct agent_header *header = &request->headers[request->header_count++];
+	struct agent_header *header =
+		&request->headers[request->header_count++];
 
 	(void)snprintf(header->name, sizeof(header->name), "%s", name);
 	(void)snprintf(header->value, sizeof(header->value), "%s", value);

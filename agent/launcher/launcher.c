@@ -18,6 +18,7 @@
 #include "agent/launcher/launcher.h"
 
 #include "agent/launcher/respawn.h"
+#include "agent/start/ready.h"
 #include "protocol/base/cleanup.h"
 #include "protocol/base/exit_status.h"
 #include "protocol/base/fd.h"
@@ -63,20 +64,6 @@ static void end(struct launcher *l, int exit_status)
 	l->exit_status = exit_status;
 }
 
-/* Tells the process that waits for the start, once. */
-static void tell_ready(struct launcher *l, int exit_status, const char *error)
-{
-	struct launcher_ready ready = { .exit_status = exit_status };
-
-	if (l->ready < 0)
-		return;
-	(void)snprintf(ready.error, sizeof(ready.error), "%s", error);
-	if (fd_write_full(l->ready, &ready, sizeof(ready)) < 0)
-		log_debug("nobody waits for the start");
-	(void)close(l->ready);
-	l->ready = -1;
-}
-
 static void apply_limits(const struct launcher_start *start,
                          struct config *config)
 {
@@ -96,7 +83,8 @@ static void log_death(const char *role, int status)
 static void note_door_death(struct launcher *l, int status)
 {
 	log_death("door", status);
-	tell_ready(l, role_exit_status(status), "the door did not start");
+	ready_tell(&l->ready, role_exit_status(status),
+	           "the door did not start: nixcache-agent -d says why");
 	end(l, role_exit_status(status));
 }
 
@@ -251,8 +239,7 @@ static void step_source(struct launcher *l)
 		               "the secret source cannot be watched: %s",
 		               strerror(-rc));
 	}
-	rc = wire_send_outcome(l->door_socket, LAUNCHER_FETCHED,
-		                       &outcome);
+	rc = wire_send_outcome(l->door_socket, LAUNCHER_FETCHED, &outcome);
 	if (rc < 0) {
 		end(l, EXIT_FAILED);
 		return;
@@ -261,7 +248,7 @@ static void step_source(struct launcher *l)
 		return;
 
 	if (l->is_prefetching) {
-		tell_ready(l, EXIT_SOURCE, outcome.detail);
+		ready_tell(&l->ready, EXIT_SOURCE, outcome.detail);
 		end(l, EXIT_SOURCE);
 		return;
 	}
@@ -275,14 +262,14 @@ static void note_loaded(struct launcher *l)
 			clock_boot_ms() + 1000LL * l->config->lifetime;
 	if (l->is_prefetching) {
 		l->is_prefetching = false;
-		tell_ready(l, EXIT_DONE, "");
+		ready_tell(&l->ready, EXIT_DONE, "");
 	}
 }
 
 static void note_ready(struct launcher *l)
 {
 	if (!l->is_prefetching)
-		tell_ready(l, EXIT_DONE, "");
+		ready_tell(&l->ready, EXIT_DONE, "");
 }
 
 /* What the fetched secrets were refused for is the door's to say; a prefetch
@@ -290,7 +277,7 @@ static void note_ready(struct launcher *l)
 static void note_renew(struct launcher *l, const struct fetch_outcome *why)
 {
 	if (l->is_prefetching) {
-		tell_ready(l, EXIT_SOURCE, why->detail);
+		ready_tell(&l->ready, EXIT_SOURCE, why->detail);
 		end(l, EXIT_SOURCE);
 		return;
 	}
@@ -346,9 +333,9 @@ static void note_children(struct launcher *l)
 
 	log_death("vault", status);
 	if (l->ready >= 0) {
-		tell_ready(l, role_exit_status(status),
-		           "the vault did not start: its memory cannot be "
-		           "protected here");
+		ready_tell(&l->ready, role_exit_status(status),
+		           "the vault did not start: nixcache-agent -d says "
+		           "why");
 		end(l, role_exit_status(status));
 	} else if (deaths_note(&l->vault_deaths, clock_boot_ms())) {
 		log_error("vault: three deaths in a minute, the agent ends");
@@ -428,7 +415,8 @@ static int turn(struct launcher *l)
 
 static int open_signals(void)
 {
-	static const int taken[] = { SIGCHLD, SIGHUP, SIGINT, SIGTERM, SIGUSR1 };
+	static const int taken[] = { SIGCHLD, SIGHUP, SIGINT, SIGTERM,
+		                     SIGUSR1 };
 	sigset_t set;
 	int fd;
 
@@ -486,7 +474,7 @@ int launcher_run(const struct launcher_start *start,
 
 	role_end(&l.vault);
 	role_end(&l.door);
-	tell_ready(&l, EXIT_FAILED, "the agent ended while it started");
+	ready_tell(&l.ready, EXIT_FAILED, "the agent ended while it started");
 	source_close(l.source);
 	config_free(l.config);
 	if (l.door_socket >= 0)

@@ -17,9 +17,9 @@ struct role_start {
 	const struct config *config;
 	const struct report *report; /* the launcher's measures */
 	pid_t launcher_pid;
-	int launcher; /* door: packets */
-	int intake;   /* vault: read end of the secrets pipe */
-	int door;     /* vault: frames */
+	int launcher;         /* door: packets */
+	int intake;           /* vault: read end of the secrets pipe */
+	int door;             /* vault: frames */
 	const int *listeners; /* door */
 	size_t listener_count;
 };
@@ -42,16 +42,10 @@ struct launcher_start {
 	uint32_t idle;
 	const int *listeners;
 	size_t listener_count;
-	int watched;  /* pidfd of the command served, -1: none */
-	int ready;    /* gets one struct launcher_ready, then is closed; or -1 */
+	int watched; /* pidfd of the command served, -1: none */
+	int ready;   /* ready.h; -1: nobody waits */
 	bool is_prefetch;
 	const struct report *report;
-};
-
-/* How the start went, for the process that waits for it. */
-struct launcher_ready {
-	int exit_status; /* 0: the agent answers */
-	char error[WIRE_DETAIL_MAX];
 };
 
 /* The loop; returns the exit status of the agent. */

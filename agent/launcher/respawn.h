@@ -9,8 +9,8 @@
 
 #include <stdbool.h>
 
-#define RESPAWN_DEATHS_MAX  3
-#define RESPAWN_DEATHS_MS   60000
+#define RESPAWN_DEATHS_MAX 3
+#define RESPAWN_DEATHS_MS  60000
 
 struct role {
 	pid_t pid; /* 0: none */

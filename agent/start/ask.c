@@ -22,8 +22,10 @@ static int connect_to(const char *path)
 	if (strlen(path) >= sizeof(address.sun_path))
 		return -ENAMETOOLONG;
 	memcpy(address.sun_path, path, strlen(path) + 1);
-	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) < 0 ||
-	    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) < 0 ||
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) <
+	            0 ||
+	    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) <
+	            0 ||
 	    connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
 		return -errno;
 	return take_fd(&fd);
@@ -57,7 +59,7 @@ static int receive(int fd, struct frame_reader *reader, struct bytes *ret_frame)
 			return -ENOMEM;
 		n = read(fd, at, room);
 		if (n <= 0)
-			return n == 0              ? -ECONNRESET
+			return n == 0            ? -ECONNRESET
 			       : errno == EAGAIN ? -ETIMEDOUT
 			                         : -errno;
 		frame_received(reader, (size_t)n);

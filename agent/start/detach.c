@@ -2,7 +2,6 @@
 
 #include "protocol/base/cleanup.h"
 #include "protocol/base/exit_status.h"
-#include "protocol/base/fd.h"
 #include "protocol/base/log.h"
 
 #include <errno.h>
@@ -13,13 +12,12 @@
 #include <string.h>
 #include <unistd.h>
 
-int detach_fork(int *ret_ready, pid_t *ret_pid,
-                struct launcher_ready *ret_outcome)
+int detach_fork(int *ret_ready, pid_t *ret_pid, struct ready *ret_outcome)
 {
 	cleanup_close int reader = -1, writer = -1;
-	ssize_t n;
 	int pair[2];
 	pid_t pid;
+	int rc;
 
 	if (pipe2(pair, O_CLOEXEC) < 0)
 		return -errno;
@@ -36,16 +34,9 @@ int detach_fork(int *ret_ready, pid_t *ret_pid,
 	}
 
 	(void)close(take_fd(&writer));
-	n = fd_read_full(reader, ret_outcome, sizeof(*ret_outcome));
-	if (n < 0)
-		return (int)n;
-	if ((size_t)n < sizeof(*ret_outcome))
-		*ret_outcome = (struct launcher_ready){
-			.exit_status = EXIT_FAILED,
-			.error = "it ended while it started",
-		};
 	*ret_pid = pid;
-	return DETACH_CALLER;
+	rc = ready_wait(reader, ret_outcome);
+	return rc < 0 ? rc : DETACH_CALLER;
 }
 
 int detach_output(void)
@@ -65,7 +56,8 @@ int detach_mend_output(void)
 {
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
 		if (fcntl(fd, F_GETFD) < 0 &&
-		    open("/dev/null", fd == STDIN_FILENO ? O_RDONLY : O_WRONLY) != fd)
+		    open("/dev/null",
+		         fd == STDIN_FILENO ? O_RDONLY : O_WRONLY) != fd)
 			return -errno;
 	}
 	return 0;

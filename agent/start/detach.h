@@ -1,7 +1,9 @@
 /* detach.h - splits the agent off: into the background, or behind a command */
 #pragma once
 
-#include "agent/launcher/launcher.h"
+#include "agent/start/ready.h"
+
+#include <sys/types.h>
 
 /* Forks.  In the agent (a session of its own): 0 and *ret_ready, where to say
  * how the start went.  In the process that waits: 1, after the agent has said
@@ -11,7 +13,7 @@ enum {
 	DETACH_CALLER = 1,
 };
 must_check int detach_fork(int *ret_ready, pid_t *ret_pid,
-                           struct launcher_ready *ret_outcome);
+                           struct ready *ret_outcome);
 
 /* Standard input, output and error to /dev/null, for the background. */
 must_check int detach_output(void);

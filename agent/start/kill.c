@@ -30,7 +30,8 @@ int kill_agent(const struct options *options)
 	if (rc == 0)
 		rc = ask_quit(path);
 	if (rc < 0) {
-		log_error("%s: no agent answers there: %s", path, strerror(-rc));
+		log_error("%s: no agent answers there: %s", path,
+		          strerror(-rc));
 		return EXIT_NO_AGENT;
 	}
 	return announce_end(options, pid) < 0 ? EXIT_FAILED : EXIT_DONE;

@@ -15,11 +15,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define LISTEN_BACKLOG     64
-#define LISTEN_FDS_START   3 /* sd_listen_fds(3) */
-#define SYSTEMD_FDS_MAX    16
-#define SOCKET_MODE        0600
-#define DIRECTORY_MODE     0700
+#define LISTEN_BACKLOG   64
+#define LISTEN_FDS_START 3 /* sd_listen_fds(3) */
+#define SYSTEMD_FDS_MAX  16
+#define SOCKET_MODE      0600
+#define DIRECTORY_MODE   0700
 
 static int fail(int rc, char *why, size_t why_size, const char *what,
                 const char *path)
@@ -60,8 +60,9 @@ static int open_directory(const char *path, bool is_private, char *why,
 	else
 		(void)snprintf(dir, sizeof(dir), ".");
 
-	fd = open(slash == dir ? "/" : dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC |
-	                                            (is_private ? O_NOFOLLOW : 0));
+	fd = open(slash == dir ? "/" : dir,
+	          O_RDONLY | O_DIRECTORY | O_CLOEXEC |
+	                  (is_private ? O_NOFOLLOW : 0));
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return fail(-errno, why, why_size, "open directory", dir);
 	if (is_private && (st.st_uid != geteuid() || (st.st_mode & 077) != 0)) {
@@ -87,7 +88,8 @@ static int address_of(const char *path, struct sockaddr_un *ret_address)
  * one; only a refusal means that nobody listens. */
 static int is_alive(const char *path)
 {
-	cleanup_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	cleanup_close int fd =
+		socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	struct sockaddr_un address;
 	int rc;
 
@@ -119,12 +121,14 @@ static int lock_directory(int directory)
 static int bind_in_place(int directory, const char *name,
                          struct listen_socket *out)
 {
-	cleanup_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	cleanup_close int fd =
+		socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	char temporary[32];
 	struct stat st;
 
-	(void)snprintf(temporary, sizeof(temporary), ".agent.%d", (int)getpid());
+	(void)snprintf(temporary, sizeof(temporary), ".agent.%d",
+	               (int)getpid());
 	(void)snprintf(address.sun_path, sizeof(address.sun_path),
 	               "/proc/self/fd/%d/%s", directory, temporary);
 	if (fd < 0 || fchmod(fd, SOCKET_MODE) < 0)
@@ -183,9 +187,10 @@ int listen_open(const char *path, struct listen_socket *ret_socket, char *why,
 	if (!path) {
 		rc = socket_path_usual(&env, usual);
 		if (rc < 0) {
-			(void)snprintf(why, why_size,
-			               "neither XDG_RUNTIME_DIR nor HOME gives a "
-			               "usable path for the socket: use -a PATH");
+			(void)snprintf(
+				why, why_size,
+				"neither XDG_RUNTIME_DIR nor HOME gives a "
+				"usable path for the socket: use -a PATH");
 			return rc;
 		}
 	}
@@ -278,14 +283,16 @@ int listen_inherit(struct listen_socket *ret_sockets, size_t max, char *why,
 	bool is_for_us = pid_text && fds_text &&
 	                 number_parse(pid_text, INT32_MAX, &pid) == 0 &&
 	                 pid == (uint64_t)getpid();
-	int rc = is_for_us ? number_parse(fds_text, SYSTEMD_FDS_MAX, &count) : 0;
+	int rc = is_for_us ? number_parse(fds_text, SYSTEMD_FDS_MAX, &count)
+	                   : 0;
 
 	(void)unsetenv("LISTEN_PID");
 	(void)unsetenv("LISTEN_FDS");
 	(void)unsetenv("LISTEN_FDNAMES");
 	if (rc < 0 || count > max) {
 		(void)snprintf(why, why_size,
-		               "LISTEN_FDS: %zu sockets at most are taken", max);
+		               "LISTEN_FDS: %zu sockets at most are taken",
+		               max);
 		return -EINVAL;
 	}
 	for (size_t i = 0; i < count; i++) {

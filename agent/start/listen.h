@@ -9,15 +9,15 @@
 #include <sys/types.h>
 #include <sys/un.h>
 
-#define LISTEN_PATH_SIZE  sizeof(((struct sockaddr_un *)0)->sun_path)
+#define LISTEN_PATH_SIZE   sizeof(((struct sockaddr_un *)0)->sun_path)
 #define LISTEN_SOCKETS_MAX 8
 
 struct listen_socket {
 	char path[LISTEN_PATH_SIZE];
-	int fd;        /* listening; owned */
-	int lock;      /* held until the caller closes it; -1: none */
-	int is_ours;   /* we made it, so we remove it */
-	dev_t device;  /* of the socket file, to remove only our own */
+	int fd;       /* listening; owned */
+	int lock;     /* held until the caller closes it; -1: none */
+	int is_ours;  /* we made it, so we remove it */
+	dev_t device; /* of the socket file, to remove only our own */
 	ino_t inode;
 };
 

@@ -5,7 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static void list_names(const struct agent_status *status, char *out, size_t size)
+static void list_names(const struct agent_status *status, char *out,
+                       size_t size)
 {
 	size_t at = 0;
 
@@ -55,12 +56,13 @@ const struct agent_cache *select_cache(const struct agent_status *status,
 	if (!wanted && status->cache_count == 1)
 		return &status->caches[0];
 	if (!wanted) {
-		(void)snprintf(why, why_size,
-		               status->cache_count == 0
-		                       ? "the agent knows no cache: write "
-		                         "nixcache.conf, see nixcache-agent(1)%s"
-		                       : "say which cache with --to: %s",
-		               names);
+		(void)snprintf(
+			why, why_size,
+			status->cache_count == 0
+				? "the agent knows no cache: write "
+				  "nixcache.conf, see nixcache-agent(1)%s"
+				: "say which cache with --to: %s",
+			names);
 		return NULL;
 	}
 

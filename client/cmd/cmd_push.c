@@ -12,9 +12,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define JOBS_MAX          256
-#define MAX_MEMORY_USUAL  (256ULL << 20)
-#define COMPRESSION_MAX   22 /* zstd's highest level */
+#define JOBS_MAX         256
+#define MAX_MEMORY_USUAL (256ULL << 20)
+#define COMPRESSION_MAX  22 /* zstd's highest level */
 
 enum {
 	OPTION_TO = 1,
@@ -35,8 +35,7 @@ enum {
 static const struct cli_option table[] = {
 	{ "to", 't', "CACHE", "push to this cache: its name or its URI",
 	  OPTION_TO },
-	{ "store", 0, "STORE", "take the paths from this store",
-	  OPTION_STORE },
+	{ "store", 0, "STORE", "take the paths from this store", OPTION_STORE },
 	{ "no-closure", 0, NULL, "push only the paths themselves",
 	  OPTION_NO_CLOSURE },
 	{ "full", 0, NULL, "push also what an upstream cache has",
@@ -47,8 +46,7 @@ static const struct cli_option table[] = {
 	  OPTION_JOBS },
 	{ "max-memory", 0, "SIZE", "memory for what is under way (256M)",
 	  OPTION_MAX_MEMORY },
-	{ "compression", 0, "NAME", "zstd, xz or none",
-	  OPTION_COMPRESSION },
+	{ "compression", 0, "NAME", "zstd, xz or none", OPTION_COMPRESSION },
 	{ "level", 0, "N", "compression level", OPTION_LEVEL },
 	{ "dry-run", 'n', NULL, "print what would be pushed", OPTION_DRY_RUN },
 	{ "json", 0, NULL, "print one JSON object an event", OPTION_JSON },
@@ -87,9 +85,9 @@ static void apply_number(struct options *o, int id, const char *value)
 			value, JOBS_MAX, "--jobs takes a number up to 256");
 		break;
 	case OPTION_LEVEL:
-		o->push.level = (int)parse_number(
-			value, COMPRESSION_MAX,
-			"--level takes a number up to 22");
+		o->push.level =
+			(int)parse_number(value, COMPRESSION_MAX,
+		                          "--level takes a number up to 22");
 		break;
 	case OPTION_MAX_MEMORY:
 		if (number_parse_size(value, &o->push.max_memory) < 0 ||
@@ -149,7 +147,8 @@ static int read_lines(struct strings *paths)
 	while ((len = getline(&line, &size, stdin)) >= 0) {
 		int rc;
 
-		while (len > 0 && (line[len - 1] == '\n' || line[len - 1] == '\r'))
+		while (len > 0 &&
+		       (line[len - 1] == '\n' || line[len - 1] == '\r'))
 			len--;
 		rc = len > 0 ? strings_add(paths, line, (size_t)len) : 0;
 		if (rc < 0)

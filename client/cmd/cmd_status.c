@@ -75,10 +75,11 @@ static void print_status(const struct agent_status *status)
 	(void)printf("state      %s\n", agent_state_name(status->state));
 	print_left("lifetime", status->lifetime_left);
 	print_left("idle", status->idle_left);
-	(void)printf("served     %llu signatures, %llu URLs, %llu source runs\n",
-	             (unsigned long long)status->signature_count,
-	             (unsigned long long)status->url_count,
-	             (unsigned long long)status->source_runs);
+	(void)printf(
+		"served     %llu signatures, %llu URLs, %llu source runs\n",
+		(unsigned long long)status->signature_count,
+		(unsigned long long)status->url_count,
+		(unsigned long long)status->source_runs);
 	for (size_t i = 0; i < status->cache_count; i++)
 		print_cache(&status->caches[i]);
 	(void)printf("\nhardening\n");

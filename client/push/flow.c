@@ -24,10 +24,10 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#define ACTIVE_MAX     256  /* uploads whose NAR is asked for or under way */
-#define TICK_MS        100  /* between redraws */
-#define FAREWELL_MS    5000 /* for the aborts of multipart uploads */
-#define EXIT_SIGNAL    128
+#define ACTIVE_MAX  256  /* uploads whose NAR is asked for or under way */
+#define TICK_MS     100  /* between redraws */
+#define FAREWELL_MS 5000 /* for the aborts of multipart uploads */
+#define EXIT_SIGNAL 128
 
 struct flow {
 	const struct flow_request *request;
@@ -49,7 +49,8 @@ static const struct upload_context *context(const struct flow *f)
 	return &f->request->context;
 }
 
-static void name_path(const struct flow *f, size_t index, char *out, size_t size)
+static void name_path(const struct flow *f, size_t index, char *out,
+                      size_t size)
 {
 	(void)snprintf(out, size, "%s/%s", context(f)->store_dir,
 	               f->plan->closure->paths[index].base);
@@ -221,8 +222,8 @@ static void fail_to_sign(struct flow *f, const struct agent_error *error)
 
 	f->to_sign_count = 0;
 	for (size_t i = 0; i < count; i++) {
-		upload_fail(&f->uploads[f->to_sign[i]], error->exit_status, "%s",
-		            error->text);
+		upload_fail(&f->uploads[f->to_sign[i]], error->exit_status,
+		            "%s", error->text);
 		settle(f, f->to_sign[i]);
 	}
 }
@@ -328,8 +329,9 @@ static void say_farewell(struct flow *f)
 		if (cache_wait(context(f)->cache, NULL, 0, TICK_MS) < 0)
 			return;
 		while (cache_next(context(f)->cache, &result) == 1)
-			upload_take_result(&f->uploads[upload_index(result.tag)],
-			                   context(f), &result);
+			upload_take_result(
+				&f->uploads[upload_index(result.tag)],
+				context(f), &result);
 	}
 }
 
@@ -353,7 +355,7 @@ static int flow_open(struct flow *f)
 	f->to_sign = calloc(count, sizeof(*f->to_sign));
 	f->order = plan_order(f->plan);
 	return f->uploads && f->is_settled && f->to_sign && f->order ? 0
-	                                                            : -ENOMEM;
+	                                                             : -ENOMEM;
 }
 
 /* The cache has given every borrowed pointer back, or is about to be closed

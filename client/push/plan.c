@@ -88,9 +88,8 @@ bool plan_is_upstream(const struct path_info *info, const char *store_dir,
 
 static int add_dependent(struct plan_entry *entry, size_t dependent)
 {
-	size_t *grown = reallocarray(entry->dependents,
-	                             entry->dependent_count + 1,
-	                             sizeof(*grown));
+	size_t *grown = reallocarray(
+		entry->dependents, entry->dependent_count + 1, sizeof(*grown));
 
 	if (!grown)
 		return -ENOMEM;
@@ -105,8 +104,8 @@ static int tie(struct plan *plan, size_t index)
 	const struct path_info *info = &plan->closure->paths[index];
 
 	for (size_t i = 0; i < info->references.count; i++) {
-		ssize_t at = closure_find(plan->closure,
-		                          info->references.items[i]);
+		ssize_t at =
+			closure_find(plan->closure, info->references.items[i]);
 		int rc;
 
 		if (at < 0 || (size_t)at == index ||

@@ -49,9 +49,10 @@ int preflight_check(struct cache *cache, const struct agent_cache *config,
 		return result.exit_status;
 	}
 	*ret_is_missing = result.outcome == CACHE_MISSING;
-	rc = *ret_is_missing ? 0
-	                     : check_text(config, buffer_bytes(&result.response),
-	                                  why, why_size);
+	rc = *ret_is_missing
+	             ? 0
+	             : check_text(config, buffer_bytes(&result.response), why,
+	                          why_size);
 	buffer_clear(&result.response);
 	return rc;
 }

@@ -51,8 +51,8 @@ static int choose_cache(struct push *p)
 		log_error("%s", error.text);
 		return error.exit_status;
 	}
-	p->config = select_cache(&p->status, p->request->cache, why,
-	                         sizeof(why));
+	p->config =
+		select_cache(&p->status, p->request->cache, why, sizeof(why));
 	if (!p->config)
 		return fail(why);
 	if (pack_compression_parse(p->request->compression

@@ -11,10 +11,10 @@ struct push_request {
 	bool no_closure;
 	bool full; /* also what an upstream signed */
 	bool dry_run;
-	unsigned jobs;       /* 0: one for each processor */
-	uint64_t max_memory; /* bytes */
-	const char *compression; /* NULL: as the cache is configured */
-	int level;               /* -1: likewise */
+	unsigned jobs;               /* 0: one for each processor */
+	uint64_t max_memory;         /* bytes */
+	const char *compression;     /* NULL: as the cache is configured */
+	int level;                   /* -1: likewise */
 	const struct strings *paths; /* as the person gave them */
 };
 

@@ -175,8 +175,8 @@ static int remember_part(struct upload *u, struct pack_part *part)
 	if (u->part_count == u->part_capacity) {
 		size_t capacity = u->part_capacity ? u->part_capacity * 2
 		                                   : PARTS_FIRST;
-		struct upload_part *grown = reallocarray(u->parts, capacity,
-		                                         sizeof(*grown));
+		struct upload_part *grown =
+			reallocarray(u->parts, capacity, sizeof(*grown));
 
 		if (!grown)
 			return -ENOMEM;

@@ -15,8 +15,8 @@ enum upload_state {
 	UPLOAD_ASKING,     /* is the NAR there already? */
 	UPLOAD_PACKING,    /* parts come and go */
 	UPLOAD_COMPLETING, /* the multipart upload is being put together */
-	UPLOAD_STORED,     /* the NAR is there, whole and checked; to be signed */
-	UPLOAD_SIGNED,     /* waits until its references are published */
+	UPLOAD_STORED, /* the NAR is there, whole and checked; to be signed */
+	UPLOAD_SIGNED, /* waits until its references are published */
 	UPLOAD_PUBLISHING, /* the narinfo is under way */
 	UPLOAD_DONE,
 	UPLOAD_FAILED,

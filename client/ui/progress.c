@@ -230,10 +230,10 @@ static unsigned screen_width(void)
 	return size.ws_col < LINE_MAX_SIZE ? size.ws_col : LINE_MAX_SIZE - 1;
 }
 
-void progress_tick(struct progress *p, uint64_t bytes_read,
-                   uint64_t bytes_sent)
+void progress_tick(struct progress *p, uint64_t bytes_read, uint64_t bytes_sent)
 {
-	char line[LINE_MAX_SIZE], sent[NUMBER_SIZE_TEXT], rate[NUMBER_SIZE_TEXT];
+	char line[LINE_MAX_SIZE], sent[NUMBER_SIZE_TEXT],
+		rate[NUMBER_SIZE_TEXT];
 	long long now_ms = clock_boot_ms();
 	long long spent_ms = now_ms - p->began_ms;
 	unsigned percent = 100;
@@ -244,11 +244,11 @@ void progress_tick(struct progress *p, uint64_t bytes_read,
 	if (p->plan.nar_bytes > 0 && bytes_read < p->plan.nar_bytes)
 		percent = (unsigned)(bytes_read * 100 / p->plan.nar_bytes);
 	number_format_size(bytes_sent, sent, sizeof(sent));
-	number_format_size(spent_ms > 0 ? bytes_sent * 1000 /
-	                                          (uint64_t)spent_ms
+	number_format_size(spent_ms > 0 ? bytes_sent * 1000 / (uint64_t)spent_ms
 	                                : 0,
 	                   rate, sizeof(rate));
-	(void)snprintf(line, sizeof(line), "%zu/%zu paths, %u%% read, %s sent, "
+	(void)snprintf(line, sizeof(line),
+	               "%zu/%zu paths, %u%% read, %s sent, "
 	               "%s/s  %s",
 	               p->done, p->plan.push_count, percent, sent, rate,
 	               p->current);
@@ -292,10 +292,11 @@ void progress_end(struct progress *p, size_t pushed, size_t failed,
 		return;
 	number_format_size(bytes_sent, sent, sizeof(sent));
 	if (p->look != LOOK_JSON) {
-		(void)fprintf(stderr,
-		              "%zu pushed, %zu failed, %s sent in %lld.%lld s\n",
-		              pushed, failed, sent, spent_ms / 1000,
-		              spent_ms % 1000 / 100);
+		(void)fprintf(
+			stderr,
+			"%zu pushed, %zu failed, %s sent in %lld.%lld s\n",
+			pushed, failed, sent, spent_ms / 1000,
+			spent_ms % 1000 / 100);
 		return;
 	}
 	begin_event(&out, "end");

@@ -72,7 +72,8 @@ static const struct cli_option *find(const struct cli *cli, int got)
 static void explain(struct cli *cli, int got)
 {
 	const char *word = cli->argv[optind > 0 ? optind - 1 : 0];
-	const char *what = got == ':' ? "needs a value" : "is not an option here";
+	const char *what = got == ':' ? "needs a value"
+	                              : "is not an option here";
 	/* A letter is better named by itself: "-xyz" may be wrong in y only. */
 	const char letter[] = { '-', (char)optopt, '\0' };
 	int is_letter = optopt > 0 && optopt < CLI_LONG_ID_BASE;

@@ -62,7 +62,8 @@ int fd_send(int socket, const void *data, size_t len, int fd)
 		char space[CMSG_SPACE(sizeof(int))];
 		struct cmsghdr align;
 	} control = { .space = { 0 } };
-	struct iovec part = { .iov_base = (void *)(uintptr_t)data, .iov_len = len };
+	struct iovec part = { .iov_base = (void *)(uintptr_t)data,
+		              .iov_len = len };
 	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
 	ssize_t n;
 
