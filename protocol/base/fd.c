@@ -127,6 +127,33 @@ ssize_t fd_receive(int socket, void *out, size_t size, int *ret_fd)
 	return n;
 }
 
+static int lowest_kept(int from, const int *keep, size_t count)
+{
+	int lowest = -1;
+
+	for (size_t i = 0; i < count; i++) {
+		if (keep[i] >= from && (lowest < 0 || keep[i] < lowest))
+			lowest = keep[i];
+	}
+	return lowest;
+}
+
+int fd_close_except(int lowest, const int *keep, size_t count)
+{
+	unsigned from = (unsigned)lowest;
+
+	for (;;) {
+		int next = lowest_kept((int)from, keep, count);
+
+		if (next < 0)
+			return close_range(from, ~0U, 0) < 0 ? -errno : 0;
+		if ((unsigned)next > from &&
+		    close_range(from, (unsigned)next - 1, 0) < 0)
+			return -errno;
+		from = (unsigned)next + 1;
+	}
+}
+
 long long clock_boot_ms(void)
 {
 	struct timespec now;

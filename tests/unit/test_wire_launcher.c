@@ -97,7 +97,7 @@ static void an_outcome_comes_back_as_it_went(void)
 	int fd = -2;
 
 	memset(want.detail, 'd', sizeof(want.detail) - 1);
-	CHECK(wire_send_outcome(line.launcher, &want) == 0);
+	CHECK(wire_send_outcome(line.launcher, LAUNCHER_FETCHED, &want) == 0);
 	CHECK(wire_receive_launcher(line.door, &type, &fd, &got) == 1);
 	CHECK(type == LAUNCHER_FETCHED && fd == -1);
 	CHECK(!got.is_ok && got.failure == SOURCE_FAILED);
@@ -105,7 +105,7 @@ static void an_outcome_comes_back_as_it_went(void)
 	CHECK(strcmp(got.detail, want.detail) == 0);
 
 	want = (struct fetch_outcome){ .is_ok = true };
-	CHECK(wire_send_outcome(line.launcher, &want) == 0);
+	CHECK(wire_send_outcome(line.launcher, LAUNCHER_FETCHED, &want) == 0);
 	CHECK(wire_receive_launcher(line.door, &type, &fd, &got) == 1);
 	CHECK(got.is_ok && got.detail[0] == '\0');
 	line_close(line);
