@@ -89,11 +89,11 @@ static int answer_really(const struct varlink_call *call, struct buffer *out)
 static int answer(int fd, const struct varlink_call *call, const char *reply)
 {
 	cleanup_buffer struct buffer out;
-	int rc;
 
 	buffer_init(&out, VARLINK_FRAME_MAX);
 	if (!reply) {
-		rc = answer_really(call, &out);
+		int rc = answer_really(call, &out);
+
 		return rc < 0 ? rc : fd_write_full(fd, out.data, out.len);
 	}
 	if (reply[0] == '!')

@@ -59,76 +59,71 @@ static int lock_answered(const char *reply, struct agent_error *error)
 	AGENT_ERROR("SourceFailed", \
 	            "{\"kind\":\"" kind "\",\"detail\":\"DETAIL\"" more "}")
 
+static const struct {
+	const char *reply;
+	int outcome;
+	int exit_status;
+	const char *part;
+	const char *action;
+} sentences[] = {
+	{ AGENT_ERROR("Locked", "{\"reason\":\"idle\"}"), AGENT_E_LOCKED, 3,
+	  "idle", "nixcache unlock" },
+	{ AGENT_ERROR("UnknownCache", "{\"cache\":\"dev\"}"), AGENT_E_REFUSED,
+	  1, "cache dev", "nixcache status" },
+	{ AGENT_ERROR("PolicyDenied", "{\"rule\":\"in-store\"}"),
+	  AGENT_E_POLICY, 4, "in-store", "nixcache-agent(1)" },
+	{ AGENT_ERROR("VaultFailed", "{\"reason\":\"gone\"}"), AGENT_E_REFUSED,
+	  1, "gone", "run this again" },
+	{ AGENT_ERROR("NotSupported", "{\"cache\":\"dev\",\"reason\":\"why\"}"),
+	  AGENT_E_REFUSED, 1, "cache dev", "configuration" },
+	{ SOURCE_ERROR("notSignedIn", ""), AGENT_E_SOURCE, 5, "DETAIL",
+	  "op signin" },
+	{ SOURCE_ERROR("dismissed", ""), AGENT_E_SOURCE, 5, "dismissed",
+	  "approve it" },
+	{ SOURCE_ERROR("timedOut", ""), AGENT_E_SOURCE, 5, "in time",
+	  "run this again" },
+	{ SOURCE_ERROR("appUnreachable", ""), AGENT_E_SOURCE, 5, "cannot reach",
+	  "Integrate with 1Password CLI" },
+	{ SOURCE_ERROR("notFound", ""), AGENT_E_SOURCE, 5, "not found: DETAIL",
+	  "correct the reference" },
+	{ SOURCE_ERROR("rateLimited", ""), AGENT_E_SOURCE, 5, "too many",
+	  "again later" },
+	{ SOURCE_ERROR("rateLimited", ",\"retryAfterSeconds\":90"),
+	  AGENT_E_SOURCE, 5, "too many", "again in 90 seconds" },
+	{ SOURCE_ERROR("notInstalled", ""), AGENT_E_SOURCE, 5, "not installed",
+	  "install" },
+	{ SOURCE_ERROR("unsafe", ""), AGENT_E_SOURCE, 5, "not safe",
+	  "nobody else" },
+	{ SOURCE_ERROR("spent", ""), AGENT_E_SOURCE, 5, "only once",
+	  "start the agent again" },
+	{ SOURCE_ERROR("malformed", ""), AGENT_E_SOURCE, 5, "DETAIL",
+	  "correct the item" },
+	{ SOURCE_ERROR("keyMismatch", ""), AGENT_E_SOURCE, 5, "public-key",
+	  "correct the agent's configuration" },
+	{ SOURCE_ERROR("failed", ""), AGENT_E_SOURCE, 5, "DETAIL", "by hand" },
+	{ SOURCE_ERROR("newer", ""), AGENT_E_SOURCE, 5, "DETAIL", "by hand" },
+	{ ERROR("org.varlink.service.PermissionDenied", "{}"), AGENT_E_POLICY,
+	  4, "not allowed", "NIXCACHE_AGENT_SOCK" },
+	{ ERROR("org.varlink.service.MethodNotFound", "{\"method\":\"a.B\"}"),
+	  AGENT_E_REFUSED, 1, "a.B", "one version" },
+	{ ERROR("org.varlink.service.InvalidParameter",
+	        "{\"parameter\":\"size\"}"),
+	  AGENT_E_REFUSED, 1, "size", "one version" },
+	{ ERROR("a.b.C", "{}"), AGENT_E_REFUSED, 1, "a.b.C", "one version" },
+	{ "{", AGENT_E_REFUSED, 1, "no sense", "one version" },
+	{ "", AGENT_E_NO_AGENT, 2, "", "eval $(nixcache-agent)" },
+};
+
 static void every_error_becomes_a_sentence_with_an_action(void)
 {
-	static const struct {
-		const char *reply;
-		int outcome;
-		int exit_status;
-		const char *part;
-		const char *action;
-	} cases[] = {
-		{ AGENT_ERROR("Locked", "{\"reason\":\"idle\"}"),
-		  AGENT_E_LOCKED, 3, "idle", "nixcache unlock" },
-		{ AGENT_ERROR("UnknownCache", "{\"cache\":\"dev\"}"),
-		  AGENT_E_REFUSED, 1, "cache dev", "nixcache status" },
-		{ AGENT_ERROR("PolicyDenied", "{\"rule\":\"in-store\"}"),
-		  AGENT_E_POLICY, 4, "in-store", "nixcache-agent(1)" },
-		{ AGENT_ERROR("VaultFailed", "{\"reason\":\"gone\"}"),
-		  AGENT_E_REFUSED, 1, "gone", "run this again" },
-		{ AGENT_ERROR("NotSupported",
-		              "{\"cache\":\"dev\",\"reason\":\"why\"}"),
-		  AGENT_E_REFUSED, 1, "cache dev", "configuration" },
-		{ SOURCE_ERROR("notSignedIn", ""), AGENT_E_SOURCE, 5, "DETAIL",
-		  "op signin" },
-		{ SOURCE_ERROR("dismissed", ""), AGENT_E_SOURCE, 5, "dismissed",
-		  "approve it" },
-		{ SOURCE_ERROR("timedOut", ""), AGENT_E_SOURCE, 5, "in time",
-		  "run this again" },
-		{ SOURCE_ERROR("appUnreachable", ""), AGENT_E_SOURCE, 5,
-		  "cannot reach", "Integrate with 1Password CLI" },
-		{ SOURCE_ERROR("notFound", ""), AGENT_E_SOURCE, 5,
-		  "not found: DETAIL", "correct the reference" },
-		{ SOURCE_ERROR("rateLimited", ""), AGENT_E_SOURCE, 5,
-		  "too many", "again later" },
-		{ SOURCE_ERROR("rateLimited", ",\"retryAfterSeconds\":90"),
-		  AGENT_E_SOURCE, 5, "too many", "again in 90 seconds" },
-		{ SOURCE_ERROR("notInstalled", ""), AGENT_E_SOURCE, 5,
-		  "not installed", "install" },
-		{ SOURCE_ERROR("unsafe", ""), AGENT_E_SOURCE, 5, "not safe",
-		  "nobody else" },
-		{ SOURCE_ERROR("spent", ""), AGENT_E_SOURCE, 5, "only once",
-		  "start the agent again" },
-		{ SOURCE_ERROR("malformed", ""), AGENT_E_SOURCE, 5, "DETAIL",
-		  "correct the item" },
-		{ SOURCE_ERROR("keyMismatch", ""), AGENT_E_SOURCE, 5,
-		  "public-key", "correct the agent's configuration" },
-		{ SOURCE_ERROR("failed", ""), AGENT_E_SOURCE, 5, "DETAIL",
-		  "by hand" },
-		{ SOURCE_ERROR("newer", ""), AGENT_E_SOURCE, 5, "DETAIL",
-		  "by hand" },
-		{ ERROR("org.varlink.service.PermissionDenied", "{}"),
-		  AGENT_E_POLICY, 4, "not allowed", "NIXCACHE_AGENT_SOCK" },
-		{ ERROR("org.varlink.service.MethodNotFound",
-		        "{\"method\":\"a.B\"}"),
-		  AGENT_E_REFUSED, 1, "a.B", "one version" },
-		{ ERROR("org.varlink.service.InvalidParameter",
-		        "{\"parameter\":\"size\"}"),
-		  AGENT_E_REFUSED, 1, "size", "one version" },
-		{ ERROR("a.b.C", "{}"), AGENT_E_REFUSED, 1, "a.b.C",
-		  "one version" },
-		{ "{", AGENT_E_REFUSED, 1, "no sense", "one version" },
-		{ "", AGENT_E_NO_AGENT, 2, "", "eval $(nixcache-agent)" },
-	};
-
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (size_t i = 0; i < sizeof(sentences) / sizeof(sentences[0]); i++) {
 		struct agent_error error;
 
-		CHECK(lock_answered(cases[i].reply, &error) ==
-		      cases[i].outcome);
-		CHECK(error.exit_status == cases[i].exit_status);
-		CHECK(strstr(error.text, cases[i].part) != NULL);
-		CHECK(strstr(error.text, cases[i].action) != NULL);
+		CHECK(lock_answered(sentences[i].reply, &error) ==
+		      sentences[i].outcome);
+		CHECK(error.exit_status == sentences[i].exit_status);
+		CHECK(strstr(error.text, sentences[i].part) != NULL);
+		CHECK(strstr(error.text, sentences[i].action) != NULL);
 	}
 }
 
@@ -236,30 +231,44 @@ static void an_agent_that_stays_locked_is_an_error(void)
 
 #define MANY 600
 
-/* Signs MANY paths with so many references each, in so many calls. */
-static void sign_many(size_t reference_count, size_t call_count)
+static struct path_info make_path(size_t reference_count)
 {
-	char name[] = "dev", store_dir[] = "/s";
-	const struct agent_cache cache = { .name = name,
-		                           .store_dir = store_dir };
-	const struct fake_script script = { NULL, call_count, call_count };
-	const struct path_info *paths[MANY];
-	static struct strings signatures[MANY];
 	struct path_info info = { .nar_size = 1 };
-	struct agent_error error;
-	struct agent *agent = NULL;
-	struct fake_agent fake;
 
 	memcpy(info.base, BASE, sizeof(BASE));
 	for (size_t i = 0; i < reference_count; i++)
 		CHECK(strings_add(&info.references, BASE, strlen(BASE)) == 0);
+	return info;
+}
+
+static int sign_paths(struct agent *agent, const struct path_info *const *paths,
+                      size_t count, struct strings *signatures,
+                      struct agent_error *error)
+{
+	char name[] = "dev", store_dir[] = "/s";
+	const struct agent_cache cache = { .name = name,
+		                           .store_dir = store_dir };
+
+	return agent_sign(agent, &cache, paths, count, signatures, error);
+}
+
+/* Signs MANY paths with so many references each, in so many calls. */
+static void sign_many(size_t reference_count, size_t call_count)
+{
+	const struct fake_script script = { NULL, call_count, call_count };
+	const struct path_info *paths[MANY];
+	static struct strings signatures[MANY];
+	struct path_info info = make_path(reference_count);
+	struct agent_error error;
+	struct agent *agent = NULL;
+	struct fake_agent fake;
+
 	for (size_t i = 0; i < MANY; i++)
 		paths[i] = &info;
 
 	fake_agent_start(&fake, &script);
 	CHECK(agent_open(fake.path, &agent, &error) == AGENT_OK);
-	CHECK(agent_sign(agent, &cache, paths, MANY, signatures, &error) ==
-	      AGENT_OK);
+	CHECK(sign_paths(agent, paths, MANY, signatures, &error) == AGENT_OK);
 	agent_close(agent);
 	CHECK(fake_agent_stop(&fake));
 	for (size_t i = 0; i < MANY; i++) {
@@ -278,25 +287,19 @@ static void paths_go_in_batches_by_number_and_by_size(void)
 
 static void a_path_that_fits_into_no_message_is_named(void)
 {
-	char name[] = "dev", store_dir[] = "/s";
-	const struct agent_cache cache = { .name = name,
-		                           .store_dir = store_dir };
 	static const char *const replies[] = { EMPTY_REPLY };
 	const struct fake_script script = { replies, 1, 1 };
-	struct path_info info = { .nar_size = 1 };
+	struct path_info info = make_path(30000);
 	const struct path_info *path = &info;
 	struct strings signatures;
 	struct agent_error error;
 	struct agent *agent = NULL;
 	struct fake_agent fake;
 
-	memcpy(info.base, BASE, sizeof(BASE));
-	for (size_t i = 0; i < 30000; i++)
-		CHECK(strings_add(&info.references, BASE, strlen(BASE)) == 0);
 	fake_agent_start(&fake, &script);
 	CHECK(agent_open(fake.path, &agent, &error) == AGENT_OK);
 	CHECK(agent_lock(agent, &error) == AGENT_OK);
-	CHECK(agent_sign(agent, &cache, &path, 1, &signatures, &error) ==
+	CHECK(sign_paths(agent, &path, 1, &signatures, &error) ==
 	      AGENT_E_REFUSED);
 	CHECK(strstr(error.text, BASE) != NULL);
 	agent_close(agent);

@@ -46,10 +46,11 @@ struct idl {
 static void skip(const char **at)
 {
 	while (isspace((unsigned char)**at) || **at == '#') {
-		if (**at == '#')
+		if (**at == '#') {
 			*at += strcspn(*at, "\n");
-		else
+		} else {
 			(*at)++;
+		}
 	}
 }
 
@@ -114,14 +115,15 @@ static void read_fields(const char **at, struct idl_fields *fields)
 
 static void read_item(const char **at, struct idl_item *item)
 {
-	if (take(at, "type "))
+	if (take(at, "type ")) {
 		item->kind = IDL_TYPE;
-	else if (take(at, "error "))
+	} else if (take(at, "error ")) {
 		item->kind = IDL_ERROR;
-	else if (take(at, "method "))
+	} else if (take(at, "method ")) {
 		item->kind = IDL_METHOD;
-	else
+	} else {
 		CHECK(!"a known keyword");
+	}
 	read_name(at, item->name);
 	read_fields(at, &item->in);
 	item->out.count = 0;
@@ -258,9 +260,10 @@ static void every_method_is_as_its_file_says(void)
 		const struct idl_item *item =
 			find_item(agent_idl(), IDL_METHOD, method->name);
 
-		if (!item)
+		if (!item) {
 			item = find_item(service_idl(), IDL_METHOD,
 			                 method->name);
+		}
 		CHECK(item != NULL);
 		if (!item)
 			continue;
@@ -317,13 +320,15 @@ static void every_enum_is_as_its_file_says(void)
 	for (size_t i = AGENT_LOCKED; i <= AGENT_UNLOCKED; i++)
 		check_word(states, i, agent_state_name((enum agent_state)i));
 	CHECK(states && states->in.count == AGENT_UNLOCKED + 1);
-	for (size_t i = SOURCE_NOT_SIGNED_IN; i <= SOURCE_FAILED; i++)
+	for (size_t i = SOURCE_NOT_SIGNED_IN; i <= SOURCE_FAILED; i++) {
 		check_word(failures, i,
 		           source_failure_name((enum source_failure)i));
+	}
 	CHECK(failures && failures->in.count == SOURCE_FAILED + 1);
-	for (size_t i = 0; i < S3_OPERATION_COUNT; i++)
+	for (size_t i = 0; i < S3_OPERATION_COUNT; i++) {
 		check_word(operations, i,
 		           s3_operation_name((enum s3_operation)i));
+	}
 	CHECK(operations && operations->in.count == S3_OPERATION_COUNT);
 
 	(void)snprintf(measures, sizeof(measures), "(%s, %s, %s)",
