@@ -51,10 +51,11 @@ static void check_refused(const char *text, int line, const char *words)
 	struct loaded l = load(text);
 	char start[128];
 
-	if (line > 0)
+	if (line > 0) {
 		(void)snprintf(start, sizeof(start), "%s:%d: ", l.path, line);
-	else
+	} else {
 		(void)snprintf(start, sizeof(start), "%s: ", l.path);
+	}
 	if (l.rc != -EINVAL || strncmp(l.why, start, strlen(start)) != 0 ||
 	    !strstr(l.why, words)) {
 		(void)printf("# rc %d why \"%s\" wanted line %d \"%s\"\n", l.rc,
@@ -247,9 +248,10 @@ static const struct {
 
 static void an_error_names_file_and_line(void)
 {
-	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
+	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
 		check_refused(refused[i].text, refused[i].line,
 		              refused[i].words);
+	}
 }
 
 static void a_value_that_is_no_source_is_not_echoed(void)

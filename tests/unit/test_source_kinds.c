@@ -452,22 +452,21 @@ static int in_a_fresh_program(void)
 
 static void what_was_in_the_environment_is_nowhere_in_proc(void)
 {
-	const char *const argv[] = { "test", "fresh", NULL };
-	const char *const envp[] = { "RIG_SECRET=" SECRET_TEXT,
-		                     "RIG_KEPT=kept",
-		                     "OP_SERVICE_ACCOUNT_TOKEN=" TOKEN_TEXT,
-		                     "RIG_SECRET=" SECRET_TEXT "-again",
-		                     "OP_ACCOUNT=x",
-		                     "ASAN_OPTIONS=detect_leaks=0",
-		                     NULL };
+	static char name[] = "test", word[] = "fresh",
+		    secret[] = "RIG_SECRET=" SECRET_TEXT,
+		    again[] = "RIG_SECRET=" SECRET_TEXT "-again",
+		    kept[] = "RIG_KEPT=kept",
+		    token[] = "OP_SERVICE_ACCOUNT_TOKEN=" TOKEN_TEXT,
+		    account[] = "OP_ACCOUNT=x";
+	char *const argv[] = { name, word, NULL };
+	char *const envp[] = { secret, kept, token, again, account, NULL };
 	int status = -1;
 	pid_t pid;
 
 	(void)fflush(stdout);
 	pid = fork();
 	if (pid == 0) {
-		(void)execve("/proc/self/exe", (char *const *)(uintptr_t)argv,
-		             (char *const *)(uintptr_t)envp);
+		(void)execve("/proc/self/exe", argv, envp);
 		_exit(126);
 	}
 	CHECK(waitpid(pid, &status, 0) == pid);
@@ -492,7 +491,8 @@ static void it_works_in_a_process_that_cannot_be_dumped(void)
 static void op_is_looked_for_in_the_absolute_folders_of_path(void)
 {
 	struct op_rig rig;
-	cleanup_free char *old = strdup(getenv("PATH"));
+	const char *usual = getenv("PATH");
+	cleanup_free char *old = strdup(usual ? usual : "/bin");
 	char path[512], *found = NULL;
 
 	op_rig_init(&rig, "ok");
