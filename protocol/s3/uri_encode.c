@@ -15,12 +15,14 @@ static void encode(struct buffer *out, struct bytes text, bool keeps_slash)
 
 	for (size_t i = 0; i < text.len; i++) {
 		uint8_t c = text.data[i];
-		char escape[3] = { '%', digits[c >> 4], digits[c & 15] };
 
-		if (is_unreserved(c) || (keeps_slash && c == '/'))
+		if (is_unreserved(c) || (keeps_slash && c == '/')) {
 			buffer_append_char(out, (char)c);
-		else
-			buffer_append(out, escape, sizeof(escape));
+			continue;
+		}
+		buffer_append_char(out, '%');
+		buffer_append_char(out, digits[c >> 4]);
+		buffer_append_char(out, digits[c & 15]);
 	}
 }
 
@@ -74,7 +76,8 @@ int uri_decode(struct buffer *out, struct bytes text)
 		int high, low;
 
 		if (c != '%') {
-			buffer_append_char(out, c == '+' ? ' ' : (char)c);
+			c = c == '+' ? ' ' : c;
+			buffer_append(out, &c, 1);
 			continue;
 		}
 		if (text.len - i < 3)
