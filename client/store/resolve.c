@@ -143,8 +143,10 @@ static int walk_step(struct walk *w, char ret_base[STORE_PATH_BASE_SIZE])
 	size_t len;
 	int rc;
 
-	if (inside && take_base(inside, ret_base) == 0)
-		return 1;
+	if (inside) {
+		rc = take_base(inside, ret_base);
+		return rc == 0 ? 1 : rc;
+	}
 
 	memmove(w->rest, w->rest + strspn(w->rest, "/"),
 	        strlen(w->rest + strspn(w->rest, "/")) + 1);
