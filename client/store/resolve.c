@@ -108,10 +108,11 @@ static int follow(struct walk *w, size_t len)
 {
 	if (++w->links > LINKS_MAX)
 		return -ELOOP;
-	if (w->link[0] == '/')
+	if (w->link[0] == '/') {
 		w->done[0] = '\0';
-	else
+	} else {
 		go_up(w);
+	}
 	return prepend(w, w->link, len);
 }
 
@@ -188,13 +189,14 @@ static int explain(int rc, const char *path, const struct daemon *daemon,
 	char printable[300];
 
 	text_printable(path, strlen(path), printable, sizeof(printable));
-	if (rc == -EINVAL)
+	if (rc == -EINVAL) {
 		(void)snprintf(error->text, sizeof(error->text),
 		               "%s: not in the Nix store (%.100s)", printable,
 		               daemon_store_dir(daemon));
-	else
+	} else {
 		(void)snprintf(error->text, sizeof(error->text), "%s: %s",
 		               printable, strerrordesc_np(-rc));
+	}
 	return rc;
 }
 

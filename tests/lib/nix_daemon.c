@@ -195,10 +195,11 @@ static void serve(int in, int out, const struct script *s)
 			put_error(&b, s->error);
 		} else {
 			buffer_put_u64_le(&b, 0x616c7473);
-			if (question == 26)
+			if (question == 26) {
 				put_info(&b, s, index);
-			else
+			} else {
 				buffer_put_u64_le(&b, 1);
+			}
 		}
 		send_all(out, &b, s);
 	}

@@ -69,7 +69,7 @@ static void a_frame_stands_alone_and_the_same_bytes_give_the_same(void)
 static size_t add_block(struct assembly *a, struct budget *b, size_t len,
                         bool is_last)
 {
-	struct notes parts = TAILQ_HEAD_INITIALIZER(parts);
+	struct notes parts = { .first = NULL };
 	struct region block = { .data = NULL };
 	struct note *note;
 	size_t count = 0;
@@ -79,8 +79,7 @@ static size_t add_block(struct assembly *a, struct budget *b, size_t len,
 	memset(block.data, 'x', len);
 	block.len = len;
 	CHECK(assembly_add(a, &block, is_last, &parts) == 0);
-	while ((note = TAILQ_FIRST(&parts))) {
-		TAILQ_REMOVE(&parts, note, link);
+	while ((note = notes_take(&parts))) {
 		count++;
 		note_free(note);
 	}
@@ -110,10 +109,11 @@ static void parts_are_cut_at_both_sides_of_each_limit(void)
 		struct assembly a;
 
 		CHECK(assembly_init(&a) == 0);
-		for (size_t k = 0; k < 4 && cases[i].blocks[k]; k++)
+		for (size_t k = 0; k < 4 && cases[i].blocks[k]; k++) {
 			CHECK(add_block(&a, b, cases[i].blocks[k],
 			                cases[i].blocks[k + 1] == 0) ==
 			      cases[i].parts[k]);
+		}
 		assembly_clear(&a);
 		CHECK(budget_used(b) == 0);
 		budget_release(b);
@@ -122,7 +122,7 @@ static void parts_are_cut_at_both_sides_of_each_limit(void)
 
 static void s3s_number_of_parts_is_the_limit(void)
 {
-	struct notes parts = TAILQ_HEAD_INITIALIZER(parts);
+	struct notes parts = { .first = NULL };
 	struct budget *b = budget_new(MIB);
 	struct region block = { .data = NULL };
 	struct assembly a;

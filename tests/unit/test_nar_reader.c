@@ -192,9 +192,10 @@ static void entries_come_in_the_order_of_their_bytes(void)
 		make_file(t.fd, order[i], "", 0644);
 	buffer_init(&want, TREE_MAX);
 	STRS(&want, "nix-archive-1", "(", "type", "directory");
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		STRS(&want, "entry", "(", "name", names[i], "node", "(", "type",
 		     "regular", "contents", "", ")", ")");
+	}
 	STRS(&want, ")");
 	check_nar(t.path, &want);
 	tree_remove(&t);
