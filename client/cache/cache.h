@@ -24,10 +24,10 @@ enum cache_step_type {
 struct cache_step {
 	enum cache_step_type type;
 	uint64_t tag;
-	const char *key;          /* borrowed until the result, as all pointers */
+	const char *key; /* borrowed until the result, as all pointers */
 	const uint8_t *body;
 	size_t body_len;
-	const uint8_t *md5;       /* of the body, 16 bytes; NULL: computed */
+	const uint8_t *md5; /* of the body, 16 bytes; NULL: computed */
 	const char *upload_id;
 	unsigned part_number;
 	const struct strings *etags; /* CACHE_COMPLETE: part 1 first */
@@ -36,18 +36,18 @@ struct cache_step {
 enum cache_outcome {
 	CACHE_OK = 0,
 	CACHE_MISSING, /* CHECK, GET: not there.  PART, COMPLETE: no such upload */
-	CACHE_FAILED,  /* error says what and what to do */
+	CACHE_FAILED, /* error says what and what to do */
 };
 
 struct cache_result {
 	enum cache_step_type type;
 	uint64_t tag;
 	enum cache_outcome outcome;
-	int exit_status;         /* CACHE_FAILED: what the program should end with */
+	int exit_status; /* CACHE_FAILED: what the program should end with */
 	char error[768];
-	struct buffer response;  /* GET; owned by the taker */
+	struct buffer response;          /* GET; owned by the taker */
 	char text[S3_UPLOAD_ID_MAX + 1]; /* upload_id or etag */
-	uint64_t size;           /* CHECK */
+	uint64_t size;                   /* CHECK */
 };
 
 struct cache;

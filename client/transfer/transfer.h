@@ -17,10 +17,10 @@ struct transfer_request {
 	const struct agent_signed_request *target;
 	const uint8_t *body; /* borrowed until the result; NULL: none */
 	size_t body_len;
-	const char *content_type;  /* borrowed; NULL: none */
-	bool use_new_connection;   /* after a 500 or 503 */
-	size_t response_max;       /* 0: TRANSFER_RESPONSE_MAX */
-	uint64_t tag;              /* the caller's, comes back */
+	const char *content_type; /* borrowed; NULL: none */
+	bool use_new_connection;  /* after a 500 or 503 */
+	size_t response_max;      /* 0: TRANSFER_RESPONSE_MAX */
+	uint64_t tag;             /* the caller's, comes back */
 };
 
 enum transfer_outcome {
@@ -37,11 +37,11 @@ struct transfer_result {
 	uint64_t tag;
 	enum transfer_outcome outcome;
 	long http_status;
-	uint32_t retry_after;      /* seconds, 0: not said */
-	char detail[200];          /* for a person; without any URL */
-	char etag[160];            /* as received, or empty */
-	uint64_t content_length;   /* of a HEAD's or GET's answer */
-	struct buffer response;    /* owned by the taker: buffer_clear() */
+	uint32_t retry_after;    /* seconds, 0: not said */
+	char detail[200];        /* for a person; without any URL */
+	char etag[160];          /* as received, or empty */
+	uint64_t content_length; /* of a HEAD's or GET's answer */
+	struct buffer response;  /* owned by the taker: buffer_clear() */
 };
 
 struct transfer_options {

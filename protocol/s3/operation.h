@@ -6,16 +6,17 @@
 #pragma once
 
 #include "protocol/base/bytes.h"
+#include "protocol/s3/place.h"
 #include "protocol/s3/sigv4.h"
 
-#define S3_UPLOAD_ID_MAX  1024
-#define S3_TOKEN_MAX      2048
-#define S3_EXPIRES_MAX    3600 /* seconds */
-#define S3_EXPIRES_USUAL  300
-#define S3_PART_MAX       10000
-#define S3_CONTENT_MAX    (5ULL << 30) /* bytes in one PUT */
-#define S3_MAX_KEYS_MAX   1000
-#define S3_MD5_LEN        16
+#define S3_UPLOAD_ID_MAX 1024
+#define S3_TOKEN_MAX     2048
+#define S3_EXPIRES_MAX   3600 /* seconds */
+#define S3_EXPIRES_USUAL 300
+#define S3_PART_MAX      10000
+#define S3_CONTENT_MAX   (5ULL << 30) /* bytes in one PUT */
+#define S3_MAX_KEYS_MAX  1000
+#define S3_MD5_LEN       16
 
 enum s3_operation {
 	S3_GET_OBJECT,
@@ -49,11 +50,11 @@ struct s3_object_request {
 	uint8_t content_md5[S3_MD5_LEN];
 	bool if_none_match; /* If-None-Match: * */
 	struct bytes upload_id;
-	uint32_t part_number; /* 0: not given */
-	struct bytes prefix;  /* relative to the cache's prefix */
-	struct bytes start_after;
+	uint32_t part_number;     /* 0: not given */
+	struct bytes prefix;      /* relative to the cache's prefix */
+	struct bytes start_after; /* likewise */
 	struct bytes continuation_token;
-	struct bytes key_marker;       /* ListMultipartUploads */
+	struct bytes key_marker;       /* likewise; ListMultipartUploads */
 	struct bytes upload_id_marker; /* ListMultipartUploads */
 	uint32_t max_keys;             /* 0: not given */
 	uint32_t part_number_marker;   /* ListParts; 0: not given */
@@ -65,24 +66,17 @@ struct s3_object_request {
  * need contentLength. */
 const char *s3_object_request_check(const struct s3_object_request *request);
 
-/* Where a cache's objects live. */
-struct s3_place {
-	bool is_plain_http;
-	bool is_virtual_host;
-	const char *endpoint; /* host[:port] */
-	const char *bucket;
-	const char *prefix; /* "nix/cache" or empty */
-	const char *region;
-};
-
 /* Memory for the parts of one request; borrowed by the sigv4_request. */
+#define S3_QUERY_MAX   8
+#define S3_HEADERS_MAX 4
 struct s3_scratch {
 	char text[8192];
-	struct sigv4_pair query[8];
-	struct sigv4_pair headers[4];
+	struct sigv4_pair query[S3_QUERY_MAX];
+	struct sigv4_pair headers[S3_HEADERS_MAX];
 };
 
-/* Turns a checked request into what is to be signed.  0 or -EMSGSIZE. */
+/* Turns a checked request into what is to be signed: UNSIGNED-PAYLOAD, also
+ * as a query pair.  0 or -EMSGSIZE. */
 must_check int s3_object_request_build(const struct s3_place *place,
                                        const struct s3_object_request *request,
                                        struct s3_scratch *scratch,

@@ -10,7 +10,10 @@
 #define SIGV4_PAIR_MAX      32
 #define SIGV4_SIGNATURE_LEN 64 /* hex digits */
 #define SIGV4_DATE_LEN      16 /* yyyymmddThhmmssZ */
+#define SIGV4_DAY_LEN       8  /* yyyymmdd */
 #define SIGV4_UNSIGNED      "UNSIGNED-PAYLOAD"
+#define SIGV4_ALGORITHM     "AWS4-HMAC-SHA256"
+#define SIGV4_TERMINAL      "aws4_request" /* ends every scope */
 
 struct sigv4_pair {
 	struct bytes name;
@@ -20,9 +23,9 @@ struct sigv4_pair {
 /* All borrowed.  Names and values are raw, not encoded. */
 struct sigv4_request {
 	const char *method;
-	const char *scheme;          /* "https" or "http" */
-	struct bytes host;           /* as on the wire: lower case, with any port */
-	struct bytes path;           /* raw, begins with '/' */
+	const char *scheme; /* "https" or "http" */
+	struct bytes host;  /* as on the wire: lower case, with any port */
+	struct bytes path;  /* raw, begins with '/' */
 	const struct sigv4_pair *query; /* any order, without the X-Amz-* six */
 	size_t query_count;
 	const struct sigv4_pair *headers; /* without host; names in any case */
@@ -35,9 +38,9 @@ struct sigv4_scope {
 	struct bytes access_key_id;
 	struct bytes session_token; /* empty: none */
 	const char *region;
-	const char *service;                 /* "s3" */
-	char amz_date[SIGV4_DATE_LEN + 1];   /* its first 8 are the scope's date */
-	uint32_t expires;                    /* seconds */
+	const char *service;               /* "s3" */
+	char amz_date[SIGV4_DATE_LEN + 1]; /* its first 8 are the scope's date */
+	uint32_t expires;                  /* seconds */
 };
 
 /* One day's signing key with both HMAC pads computed: secret, lives where the
@@ -65,8 +68,11 @@ must_check int sigv4_string_to_sign(const struct sigv4_scope *scope,
 void sigv4_signature(const struct sigv4_key *key, struct bytes string_to_sign,
                      char out[SIGV4_SIGNATURE_LEN + 1]);
 
-/* Appends the whole URL to out.  0; -EINVAL for more than SIGV4_PAIR_MAX pairs
- * or a header value with a control character; -EMSGSIZE. */
+/* Appends the whole URL to out.  0; -EINVAL for more than SIGV4_PAIR_MAX query
+ * or header pairs, a header name that is none, a header value with a control
+ * character, or a key of another day; -EMSGSIZE.  The canonical request stands
+ * in out for a moment and is longer than the URL by some SIGV4_SLACK bytes. */
+#define SIGV4_SLACK 512
 must_check int sigv4_presign(const struct sigv4_key *key,
                              const struct sigv4_request *request,
                              const struct sigv4_scope *scope,

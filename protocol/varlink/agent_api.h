@@ -55,8 +55,8 @@ struct agent_cache {
 	char *store; /* Nix store URI */
 	char *store_dir;
 	char *compression;
-	int compression_level; /* -1: the compressor's usual one */
-	int priority;          /* -1: not said */
+	int compression_level;        /* -1: the compressor's usual one */
+	int priority;                 /* -1: not said */
 	struct strings public_keys;   /* name:base64 */
 	struct strings upstream_keys; /* name:base64 */
 };

@@ -1,0 +1,109 @@
+#include "client/agent_exchange.h"
+
+#include "client/agent_sentence.h"
+#include "protocol/base/fd.h"
+
+#include <errno.h>
+
+/*
+ * Theory of Operation
+ *
+ * One connection, kept between calls.  A call is encoded into out, sent, and
+ * its reply read; a connection that was there before the call and turns out to
+ * be dead before a byte of the reply has come (the agent was restarted, or
+ * closed an idle connection) is made anew, once, and the call is sent again:
+ * every call of the interface may be repeated.  After any other failure the
+ * connection is closed, so that a late reply cannot answer a later call.
+ */
+
+#define QUICK_MS    10000
+#define APPROVAL_MS 180000
+#define ANNOUNCE_MS 1000
+
+int agent_exchange_fail(struct agent *agent, int rc, struct agent_error *error)
+{
+	agent_channel_clear(&agent->channel);
+	return agent_sentence_failure(rc, agent->channel.path, error);
+}
+
+static struct agent_wait make_wait(const struct agent *agent,
+                                   enum agent_patience patience)
+{
+	long long now = clock_boot_ms();
+
+	if (patience == AGENT_PATIENCE_QUICK)
+		return (struct agent_wait){ now + QUICK_MS, -1 };
+	return (struct agent_wait){
+		now + APPROVAL_MS,
+		agent->may_announce ? now + ANNOUNCE_MS : -1,
+	};
+}
+
+/* Sends what is in agent->out and receives the first reply. */
+static int try_exchange(struct agent *agent, struct agent_wait *wait,
+                        struct bytes *ret_frame)
+{
+	int rc;
+
+	rc = agent_channel_send(&agent->channel, buffer_bytes(&agent->out),
+	                        wait);
+	if (rc < 0)
+		return rc;
+	return agent_channel_receive(&agent->channel, wait, ret_frame);
+}
+
+static int exchange_anew(struct agent *agent, struct agent_wait *wait,
+                         struct bytes *ret_frame)
+{
+	int rc;
+
+	rc = agent_channel_connect(&agent->channel);
+	if (rc < 0)
+		return rc;
+	return try_exchange(agent, wait, ret_frame);
+}
+
+static int exchange_or_reconnect(struct agent *agent, struct agent_wait *wait,
+                                 struct bytes *ret_frame)
+{
+	int rc;
+
+	/* Bytes that nobody asked for: not a connection to go on with. */
+	if (frame_is_partial(&agent->channel.reader))
+		agent_channel_clear(&agent->channel);
+	if (agent->channel.fd < 0)
+		return exchange_anew(agent, wait, ret_frame);
+
+	rc = try_exchange(agent, wait, ret_frame);
+	if (rc != -EPIPE)
+		return rc;
+	return exchange_anew(agent, wait, ret_frame);
+}
+
+/* Sends agent->out and decodes the last reply, passing over notices. */
+int agent_exchange(struct agent *agent, int rc, enum agent_patience patience,
+                   struct varlink_reply *ret_reply, struct agent_error *error)
+{
+	struct agent_wait wait = make_wait(agent, patience);
+	cleanup_reply struct varlink_reply reply = { .parameters = NULL };
+	struct bytes frame;
+
+	if (rc == 0)
+		rc = exchange_or_reconnect(agent, &wait, &frame);
+	if (rc == 0)
+		rc = reply_decode(frame, &reply);
+	while (rc == 0 && reply.continues) {
+		reply_clear(&reply);
+		rc = agent_channel_receive(&agent->channel, &wait, &frame);
+		if (rc == 0)
+			rc = reply_decode(frame, &reply);
+	}
+	if (rc < 0)
+		return agent_exchange_fail(agent, rc, error);
+	if (reply.error[0] != '\0')
+		return agent_sentence_reply(&reply, error);
+
+	*ret_reply = reply;
+	reply.parameters = NULL;
+	return AGENT_OK;
+}

@@ -1,0 +1,28 @@
+/* agent_exchange.h - a call goes out, its reply comes back */
+#pragma once
+
+#include "client/agent_call.h"
+#include "client/agent_channel.h"
+#include "protocol/varlink/call.h"
+
+struct agent {
+	struct agent_channel channel;
+	struct buffer out; /* the call that is being made */
+	bool may_announce;
+};
+
+enum agent_patience {
+	AGENT_PATIENCE_QUICK,
+	AGENT_PATIENCE_APPROVAL, /* a person may have to be asked */
+};
+
+/* Sends agent->out, which rc says is whole (0) or not (-errno), and receives
+ * the last reply to it.  An outcome (0 or > 0, with *error). */
+must_check int agent_exchange(struct agent *agent, int rc,
+                              enum agent_patience patience,
+                              struct varlink_reply *ret_reply,
+                              struct agent_error *error);
+
+/* Closes the connection after a failure (-errno); its outcome, with *error. */
+must_check int agent_exchange_fail(struct agent *agent, int rc,
+                                   struct agent_error *error);

@@ -1,0 +1,184 @@
+#include "client/cache/s3_xml.h"
+
+#include <expat.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The text of an element is gathered in one place and belongs to the innermost
+ * open element; text between elements is only ever layout. */
+struct reading {
+	struct s3_xml *xml;
+	XML_Parser parser;
+	struct buffer text;
+	size_t open[S3_XML_DEPTH_MAX];
+	unsigned depth;
+	int rc;
+};
+
+static void stop(struct reading *r, int rc)
+{
+	r->rc = rc;
+	(void)XML_StopParser(r->parser, XML_FALSE);
+}
+
+static int make_room(struct s3_xml *xml)
+{
+	size_t capacity = xml->capacity ? xml->capacity * 2 : 16;
+	struct s3_xml_element *elements;
+
+	if (xml->count < xml->capacity)
+		return 0;
+	if (xml->count >= S3_XML_ELEMENTS_MAX)
+		return -EBADMSG;
+	elements = reallocarray(xml->elements, capacity, sizeof(*elements));
+	if (!elements)
+		return -ENOMEM;
+	xml->elements = elements;
+	xml->capacity = capacity;
+	return 0;
+}
+
+static void start_element(void *context, const XML_Char *name,
+                          const XML_Char **attributes)
+{
+	struct reading *r = context;
+	struct s3_xml *xml = r->xml;
+	int rc;
+
+	(void)attributes;
+	if (r->depth == S3_XML_DEPTH_MAX) {
+		stop(r, -EBADMSG);
+		return;
+	}
+	rc = make_room(xml);
+	if (rc < 0) {
+		stop(r, rc);
+		return;
+	}
+	xml->elements[xml->count] = (struct s3_xml_element){
+		.depth = r->depth,
+		.name_at = xml->text.len,
+	};
+	r->open[r->depth++] = xml->count++;
+	buffer_append(&xml->text, name, strlen(name) + 1);
+	buffer_rewind(&r->text);
+}
+
+static struct bytes trimmed(struct bytes text)
+{
+	while (text.len > 0 && strchr(" \t\r\n", text.data[0])) {
+		text.data++;
+		text.len--;
+	}
+	while (text.len > 0 && strchr(" \t\r\n", text.data[text.len - 1]))
+		text.len--;
+	return text;
+}
+
+static void end_element(void *context, const XML_Char *name)
+{
+	struct reading *r = context;
+	struct s3_xml *xml = r->xml;
+
+	(void)name;
+	xml->elements[r->open[--r->depth]].text_at = xml->text.len;
+	buffer_append_bytes(&xml->text, trimmed(buffer_bytes(&r->text)));
+	buffer_append_char(&xml->text, '\0');
+	buffer_rewind(&r->text);
+	if (buffer_end(&xml->text) < 0)
+		stop(r, buffer_end(&xml->text));
+}
+
+static void add_text(void *context, const XML_Char *text, int len)
+{
+	struct reading *r = context;
+
+	buffer_append(&r->text, text, (size_t)len);
+	if (buffer_end(&r->text) < 0)
+		stop(r, buffer_end(&r->text));
+}
+
+static void refuse_doctype(void *context, const XML_Char *name,
+                           const XML_Char *system_id, const XML_Char *public_id,
+                           int has_subset)
+{
+	(void)name;
+	(void)system_id;
+	(void)public_id;
+	(void)has_subset;
+	stop(context, -EBADMSG);
+}
+
+static int read_all(struct reading *r, struct bytes body)
+{
+	enum XML_Status status;
+
+	XML_SetUserData(r->parser, r);
+	XML_SetElementHandler(r->parser, start_element, end_element);
+	XML_SetCharacterDataHandler(r->parser, add_text);
+	XML_SetStartDoctypeDeclHandler(r->parser, refuse_doctype);
+	status = XML_Parse(r->parser, (const char *)body.data, (int)body.len,
+	                   XML_TRUE);
+	if (r->rc < 0)
+		return r->rc;
+	return status == XML_STATUS_OK ? 0 : -EBADMSG;
+}
+
+int s3_xml_parse(struct bytes body, struct s3_xml *ret_xml)
+{
+	cleanup_s3_xml struct s3_xml xml = { .elements = NULL };
+	struct reading r = { .xml = &xml };
+	int rc;
+
+	if (body.len == 0 || body.len > S3_XML_BODY_MAX)
+		return -EBADMSG;
+
+	r.parser = XML_ParserCreate(NULL);
+	if (!r.parser)
+		return -ENOMEM;
+	/* A NUL for each name and text comes on top of what the body holds. */
+	buffer_init(&xml.text, (size_t)S3_XML_BODY_MAX * 2);
+	buffer_init(&r.text, S3_XML_BODY_MAX);
+	rc = read_all(&r, body);
+	XML_ParserFree(r.parser);
+	buffer_clear(&r.text);
+	if (rc < 0)
+		return rc == -EMSGSIZE ? -EBADMSG : rc;
+
+	*ret_xml = xml;
+	xml = (struct s3_xml){ .elements = NULL };
+	return 0;
+}
+
+void s3_xml_clear(struct s3_xml *xml)
+{
+	free(xml->elements);
+	buffer_clear(&xml->text);
+	*xml = (struct s3_xml){ .elements = NULL };
+}
+
+const char *s3_xml_name(const struct s3_xml *xml, size_t index)
+{
+	return (const char *)xml->text.data + xml->elements[index].name_at;
+}
+
+const char *s3_xml_text(const struct s3_xml *xml, size_t index)
+{
+	return (const char *)xml->text.data + xml->elements[index].text_at;
+}
+
+const char *s3_xml_find(const struct s3_xml *xml, size_t parent,
+                        const char *name)
+{
+	unsigned depth = xml->elements[parent].depth;
+
+	for (size_t i = parent + 1;
+	     i < xml->count && xml->elements[i].depth > depth; i++) {
+		if (xml->elements[i].depth == depth + 1 &&
+		    strcmp(s3_xml_name(xml, i), name) == 0)
+			return s3_xml_text(xml, i);
+	}
+	return NULL;
+}

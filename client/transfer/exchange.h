@@ -1,0 +1,49 @@
+/* exchange.h - one request and its answer on a libcurl easy handle
+ *
+ * Private to this folder.  The handle is used again and again: setup, perform
+ * (by transfer.c's multi handle), take the result, reset.
+ */
+#pragma once
+
+#include "client/transfer/transfer.h"
+
+#include <curl/curl.h>
+
+/* What all exchanges of a transfer have alike; borrowed. */
+struct exchange_settings {
+	CURLSH *share;
+	long connect_timeout_ms;
+	long stall_timeout_s;
+	const char *user_agent; /* NULL: none */
+	const char *ca_file;    /* NULL: libcurl's own */
+};
+
+struct exchange {
+	struct exchange *next;      /* in transfer.c's idle or finished list */
+	struct exchange *next_made; /* in transfer.c's list of all */
+	CURL *easy;
+	CURLcode code; /* how it ended */
+	struct curl_slist *headers;
+	const uint8_t *body;
+	size_t body_len;
+	size_t body_at;
+	uint64_t *bytes_sent; /* transfer.c's total */
+	uint64_t tag;
+	char etag[160];
+	bool has_whole_head; /* the empty line after the headers has come */
+	struct buffer response;
+	char error_text[CURL_ERROR_SIZE];
+};
+
+/* NULL when out of memory. */
+struct exchange *exchange_new(uint64_t *bytes_sent);
+void exchange_free(struct exchange *exchange);
+
+/* CURLE_OK, or why the request cannot be made (also in exchange->code). */
+must_check CURLcode exchange_setup(struct exchange *exchange,
+                                   const struct exchange_settings *settings,
+                                   const struct transfer_request *request);
+
+/* After exchange->code is known: fills in the result and forgets the request. */
+void exchange_finish(struct exchange *exchange,
+                     struct transfer_result *ret_result);

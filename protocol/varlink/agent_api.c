@@ -1,0 +1,89 @@
+#include "protocol/varlink/agent_api.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+const char *agent_state_name(enum agent_state state)
+{
+	switch (state) {
+	case AGENT_LOCKED:
+		return "locked";
+	case AGENT_UNLOCKING:
+		return "unlocking";
+	case AGENT_UNLOCKED:
+		return "unlocked";
+	}
+	return "";
+}
+
+const char *source_failure_name(enum source_failure kind)
+{
+	switch (kind) {
+	case SOURCE_NOT_SIGNED_IN:
+		return "notSignedIn";
+	case SOURCE_DISMISSED:
+		return "dismissed";
+	case SOURCE_TIMED_OUT:
+		return "timedOut";
+	case SOURCE_APP_UNREACHABLE:
+		return "appUnreachable";
+	case SOURCE_NOT_FOUND:
+		return "notFound";
+	case SOURCE_RATE_LIMITED:
+		return "rateLimited";
+	case SOURCE_NOT_INSTALLED:
+		return "notInstalled";
+	case SOURCE_UNSAFE:
+		return "unsafe";
+	case SOURCE_SPENT:
+		return "spent";
+	case SOURCE_MALFORMED:
+		return "malformed";
+	case SOURCE_KEY_MISMATCH:
+		return "keyMismatch";
+	case SOURCE_FAILED:
+		return "failed";
+	}
+	return "";
+}
+
+const char *measure_state_name(enum measure_state state)
+{
+	switch (state) {
+	case MEASURE_HELD:
+		return "held";
+	case MEASURE_WEAKER:
+		return "weaker";
+	case MEASURE_ABSENT:
+		return "absent";
+	}
+	return "";
+}
+
+static void clear_cache(struct agent_cache *cache)
+{
+	free(cache->name);
+	free(cache->store);
+	free(cache->store_dir);
+	free(cache->compression);
+	strings_clear(&cache->public_keys);
+	strings_clear(&cache->upstream_keys);
+}
+
+void agent_status_clear(struct agent_status *status)
+{
+	for (size_t i = 0; i < status->cache_count; i++)
+		clear_cache(&status->caches[i]);
+	free(status->caches);
+	free(status->measures);
+	free(status->version);
+	*status = (struct agent_status){ .version = NULL };
+}
+
+void agent_signed_request_clear(struct agent_signed_request *request)
+{
+	if (request->url)
+		explicit_bzero(request->url, strlen(request->url));
+	free(request->url);
+	*request = (struct agent_signed_request){ .url = NULL };
+}

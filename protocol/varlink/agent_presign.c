@@ -1,0 +1,339 @@
+#include "protocol/varlink/agent_presign.h"
+
+#include "protocol/base/text.h"
+#include "protocol/s3/object_key.h"
+#include "protocol/varlink/interface.h"
+#include "protocol/varlink/json_write.h"
+
+#include <json-c/json.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+void presign_call_clear(struct presign_call *presign)
+{
+	free(presign->requests);
+	(void)json_object_put(presign->texts);
+	*presign = (struct presign_call){ .requests = NULL };
+}
+
+/* An empty text is the same as none. */
+static struct bytes get_text(struct record *record, size_t field, size_t max)
+{
+	struct bytes text = record_text(record, field, max);
+
+	return text.len > 0 ? text : (struct bytes){ NULL, 0 };
+}
+
+static void get_content(struct record *record,
+                        struct s3_object_request *request)
+{
+	struct bytes md5 = record_text(record, OBJECT_FIELD_CONTENT_MD5,
+	                               TEXT_BASE64_SIZE(S3_MD5_LEN));
+
+	request->has_content_length =
+		record_has(record, OBJECT_FIELD_CONTENT_LENGTH);
+	request->content_length =
+		(uint64_t)record_int(record, OBJECT_FIELD_CONTENT_LENGTH, 0,
+	                             (int64_t)S3_CONTENT_MAX, 0);
+	request->if_none_match =
+		record_bool(record, OBJECT_FIELD_IF_NONE_MATCH);
+
+	request->has_content_md5 = record_has(record, OBJECT_FIELD_CONTENT_MD5);
+	if (request->has_content_md5 &&
+	    text_unbase64((const char *)md5.data, md5.len, request->content_md5,
+	                  S3_MD5_LEN) < 0)
+		record_refuse(record, OBJECT_FIELD_CONTENT_MD5);
+}
+
+static void get_listing(struct record *record,
+                        struct s3_object_request *request)
+{
+	request->prefix = get_text(record, OBJECT_FIELD_PREFIX, OBJECT_KEY_MAX);
+	request->start_after =
+		get_text(record, OBJECT_FIELD_START_AFTER, OBJECT_KEY_MAX);
+	request->continuation_token =
+		get_text(record, OBJECT_FIELD_CONTINUATION_TOKEN, S3_TOKEN_MAX);
+	request->key_marker =
+		get_text(record, OBJECT_FIELD_KEY_MARKER, OBJECT_KEY_MAX);
+	request->upload_id_marker = get_text(
+		record, OBJECT_FIELD_UPLOAD_ID_MARKER, S3_UPLOAD_ID_MAX);
+	request->max_keys = (uint32_t)record_int(record, OBJECT_FIELD_MAX_KEYS,
+	                                         1, S3_MAX_KEYS_MAX, 0);
+}
+
+/* 0 means "not given" in a request, so it may not be said. */
+static int decode_request(struct json_object *object, struct record *record,
+                          struct s3_object_request *request)
+{
+	struct bytes operation;
+
+	record_read(record, &shape_object_request, object, RECORD_STRICT);
+	operation =
+		record_text(record, OBJECT_FIELD_OPERATION, VARLINK_NAME_MAX);
+	if (!record->error &&
+	    s3_operation_parse(operation, &request->operation) < 0)
+		record_refuse(record, OBJECT_FIELD_OPERATION);
+
+	request->key = get_text(record, OBJECT_FIELD_KEY, OBJECT_KEY_MAX);
+	request->expires = (uint32_t)record_int(record, OBJECT_FIELD_EXPIRES, 1,
+	                                        S3_EXPIRES_MAX, 0);
+	request->upload_id =
+		get_text(record, OBJECT_FIELD_UPLOAD_ID, S3_UPLOAD_ID_MAX);
+	request->part_number = (uint32_t)record_int(
+		record, OBJECT_FIELD_PART_NUMBER, 1, S3_PART_MAX, 0);
+	request->part_number_marker = (uint32_t)record_int(
+		record, OBJECT_FIELD_PART_NUMBER_MARKER, 0, S3_PART_MAX, 0);
+	get_content(record, request);
+	get_listing(record, request);
+	return record_end(record);
+}
+
+static int decode_requests(struct record *batch, struct record *item,
+                           struct presign_call *presign)
+{
+	size_t count = record_list(batch, BATCH_FIELD_ITEMS, AGENT_BATCH_MAX);
+
+	if (count == 0) {
+		record_refuse(batch, BATCH_FIELD_ITEMS);
+		return record_end(batch);
+	}
+	presign->requests = calloc(count, sizeof(*presign->requests));
+	if (!presign->requests)
+		return -ENOMEM;
+
+	presign->count = count;
+	for (size_t i = 0; i < count; i++) {
+		struct json_object *object =
+			record_item(batch, BATCH_FIELD_ITEMS, i);
+		int rc;
+
+		if (!object)
+			return record_end(batch);
+		rc = decode_request(object, item, &presign->requests[i]);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+int presign_call_decode(const struct varlink_call *call,
+                        struct presign_call *ret_presign,
+                        struct error_reply *ret_error)
+{
+	cleanup_presign_call struct presign_call presign = { .texts = NULL };
+	struct record batch, item = { .bad = NULL };
+	int rc;
+
+	record_read(&batch, &interface_method(AGENT_METHOD_PRESIGN)->call,
+	            call->parameters, RECORD_STRICT);
+	record_copy_text(&batch, BATCH_FIELD_CACHE, presign.cache,
+	                 sizeof(presign.cache));
+	rc = record_end(&batch);
+	if (rc == 0)
+		rc = decode_requests(&batch, &item, &presign);
+	if (rc == -EINVAL) {
+		*ret_error = error_reply_make(ERROR_INVALID_PARAMETER,
+		                              batch.bad ? batch.bad : item.bad);
+		return CALL_E_REFUSED;
+	}
+	if (rc < 0)
+		return rc;
+
+	presign.texts = json_object_get(call->parameters);
+	*ret_presign = presign;
+	presign = (struct presign_call){ .texts = NULL };
+	return CALL_OK;
+}
+
+static void put_text_if(struct buffer *out, const char *key, struct bytes text)
+{
+	if (text.len > 0)
+		json_put_text_member(out, key, text);
+}
+
+static void put_int_if(struct buffer *out, const char *key, uint32_t value)
+{
+	if (value > 0)
+		json_put_int_member(out, key, value);
+}
+
+static void put_content(struct buffer *out,
+                        const struct s3_object_request *request)
+{
+	if (request->has_content_length)
+		json_put_int_member(out, "contentLength",
+		                    (int64_t)request->content_length);
+	if (request->has_content_md5) {
+		char md5[TEXT_BASE64_SIZE(S3_MD5_LEN)];
+
+		text_base64(request->content_md5, S3_MD5_LEN, md5);
+		json_put_text_member(out, "contentMd5", bytes_of_text(md5));
+	}
+	if (request->if_none_match)
+		json_put_true_member(out, "ifNoneMatch");
+}
+
+static void put_request(struct buffer *out,
+                        const struct s3_object_request *request)
+{
+	buffer_append_char(out, '{');
+	json_put_text_member(
+		out, "operation",
+		bytes_of_text(s3_operation_name(request->operation)));
+	put_text_if(out, "key", request->key);
+	put_int_if(out, "expires", request->expires);
+	put_content(out, request);
+	put_text_if(out, "uploadId", request->upload_id);
+	put_int_if(out, "partNumber", request->part_number);
+	put_int_if(out, "partNumberMarker", request->part_number_marker);
+	put_text_if(out, "prefix", request->prefix);
+	put_text_if(out, "startAfter", request->start_after);
+	put_text_if(out, "continuationToken", request->continuation_token);
+	put_text_if(out, "keyMarker", request->key_marker);
+	put_text_if(out, "uploadIdMarker", request->upload_id_marker);
+	put_int_if(out, "maxKeys", request->max_keys);
+	buffer_append_char(out, '}');
+}
+
+int presign_call_encode(const char *cache,
+                        const struct s3_object_request *requests, size_t count,
+                        struct buffer *out)
+{
+	size_t mark =
+		call_begin(out, agent_method_name(AGENT_METHOD_PRESIGN), false);
+
+	json_put_text_member(out, "cache", bytes_of_text(cache));
+	json_put_key(out, "requests");
+	buffer_append_char(out, '[');
+	for (size_t i = 0; i < count; i++) {
+		json_put_next(out);
+		put_request(out, &requests[i]);
+	}
+	buffer_append_char(out, ']');
+	return call_end(out, mark);
+}
+
+static void put_response(struct buffer *out,
+                         const struct agent_signed_request *response)
+{
+	buffer_append_char(out, '{');
+	json_put_text_member(out, "method", bytes_of_text(response->method));
+	json_put_text_member(out, "url", bytes_of_text(response->url));
+	json_put_key(out, "headers");
+	buffer_append_char(out, '{');
+	for (size_t i = 0; i < response->header_count; i++)
+		json_put_text_member(out, response->headers[i].name,
+		                     bytes_of_text(response->headers[i].value));
+	buffer_append_char(out, '}');
+	json_put_int_member(out, "expiresAt", response->expires_at);
+	buffer_append_char(out, '}');
+}
+
+int presign_reply_encode(const struct agent_signed_request *responses,
+                         size_t count, struct buffer *out)
+{
+	size_t mark = call_begin_reply(out, false);
+
+	json_put_key(out, "responses");
+	buffer_append_char(out, '[');
+	for (size_t i = 0; i < count; i++) {
+		json_put_next(out);
+		put_response(out, &responses[i]);
+	}
+	buffer_append_char(out, ']');
+	return call_end(out, mark);
+}
+
+/* Printable ASCII without spaces, so that it can be put into a request line or
+ * a header as it is. */
+static bool is_visible(const char *text, bool may_space)
+{
+	for (; *text != '\0'; text++) {
+		if (*text < (may_space ? ' ' : '!') || *text > '~')
+			return false;
+	}
+	return true;
+}
+
+static void get_header(struct record *record, const char *name,
+                       struct json_object *value,
+                       struct agent_signed_request *response)
+{
+	struct agent_header *header =
+		&response->headers[response->header_count];
+	const char *text;
+
+	if (response->header_count == AGENT_HEADERS_MAX ||
+	    !json_object_is_type(value, json_type_string)) {
+		record_refuse(record, SIGNED_FIELD_HEADERS);
+		return;
+	}
+
+	text = json_object_get_string(value);
+	if (name[0] == '\0' || strlen(name) >= sizeof(header->name) ||
+	    strlen(text) >= sizeof(header->value) || !is_visible(name, false) ||
+	    strchr(name, ':') || !is_visible(text, true)) {
+		record_refuse(record, SIGNED_FIELD_HEADERS);
+		return;
+	}
+	memcpy(header->name, name, strlen(name) + 1);
+	memcpy(header->value, text, strlen(text) + 1);
+	response->header_count++;
+}
+
+/* 0, -ENOMEM, -EINVAL; on failure response may be half filled. */
+static int decode_response(struct json_object *object,
+                           struct agent_signed_request *response)
+{
+	struct record record;
+
+	record_read(&record, &shape_signed_request, object, RECORD_LENIENT);
+	record_copy_text(&record, SIGNED_FIELD_METHOD, response->method,
+	                 sizeof(response->method));
+	response->expires_at =
+		record_int(&record, SIGNED_FIELD_EXPIRES_AT, 0, INT64_MAX, 0);
+	response->url =
+		record_dup_text(&record, SIGNED_FIELD_URL, AGENT_URL_MAX);
+	if (record_end(&record) < 0)
+		return record_end(&record);
+
+	if (response->url[0] == '\0' || !is_visible(response->url, false))
+		record_refuse(&record, SIGNED_FIELD_URL);
+	if (response->method[0] == '\0' || !is_visible(response->method, false))
+		record_refuse(&record, SIGNED_FIELD_METHOD);
+	json_object_object_foreach(record.values[SIGNED_FIELD_HEADERS], name,
+	                           value)
+	{
+		get_header(&record, name, value, response);
+	}
+	return record_end(&record);
+}
+
+int presign_reply_decode(const struct varlink_reply *reply, size_t count,
+                         struct agent_signed_request *ret_responses)
+{
+	struct record record;
+	int rc;
+
+	for (size_t i = 0; i < count; i++)
+		ret_responses[i] = (struct agent_signed_request){ .url = NULL };
+	record_read(&record, &interface_method(AGENT_METHOD_PRESIGN)->reply,
+	            reply->parameters, RECORD_LENIENT);
+	if (record_list(&record, 0, count) != count)
+		record_refuse(&record, 0);
+	rc = record_end(&record);
+
+	for (size_t i = 0; i < count && rc == 0; i++) {
+		struct json_object *item = record_item(&record, 0, i);
+
+		rc = item ? decode_response(item, &ret_responses[i])
+		          : record_end(&record);
+	}
+	if (rc < 0) {
+		for (size_t i = 0; i < count; i++)
+			agent_signed_request_clear(&ret_responses[i]);
+	}
+	return rc == -EINVAL ? -EBADMSG : rc;
+}

@@ -1,0 +1,39 @@
+/* agent_presign.h - the Presign method: calls and replies as C values */
+#pragma once
+
+#include "protocol/varlink/agent_method.h"
+
+struct presign_call {
+	char cache[AGENT_CACHE_NAME_MAX + 1];
+	struct s3_object_request *requests; /* owned; 1..AGENT_BATCH_MAX */
+	size_t count;
+	struct json_object *texts; /* owned: what the requests borrow from */
+};
+
+/* CALL_OK, CALL_E_REFUSED, -ENOMEM.  Checks types and that numbers fit, not
+ * which field goes with which operation: s3_object_request_check() does.
+ * Borrows nothing from the call. */
+must_check int presign_call_decode(const struct varlink_call *call,
+                                   struct presign_call *ret_presign,
+                                   struct error_reply *ret_error);
+void presign_call_clear(struct presign_call *presign);
+
+/* Appends a whole call; count is at most AGENT_BATCH_MAX.  As frame_end(). */
+must_check int presign_call_encode(const char *cache,
+                                   const struct s3_object_request *requests,
+                                   size_t count, struct buffer *out);
+
+/* Appends a whole reply: bearer tokens, so the owner of out wipes it.  As
+ * frame_end(): -EMSGSIZE if the URLs of one call are too long together. */
+must_check int
+presign_reply_encode(const struct agent_signed_request *responses, size_t count,
+                     struct buffer *out);
+
+/* 0, -ENOMEM, or -EBADMSG if there are not exactly count well-formed responses.
+ * Fills ret_responses; on failure none needs clearing. */
+must_check int presign_reply_decode(const struct varlink_reply *reply,
+                                    size_t count,
+                                    struct agent_signed_request *ret_responses);
+
+/* For cleanup(presign_call_clear) on a local struct presign_call. */
+#define cleanup_presign_call __attribute__((__cleanup__(presign_call_clear)))

@@ -1,0 +1,200 @@
+#include "protocol/varlink/call.h"
+
+#include "protocol/varlink/json_write.h"
+#include "protocol/varlink/record.h"
+#include "protocol/varlink/scan.h"
+
+#include <json-c/json.h>
+
+#include <errno.h>
+
+enum call_field {
+	CALL_FIELD_METHOD,
+	CALL_FIELD_PARAMETERS,
+	CALL_FIELD_ONEWAY,
+	CALL_FIELD_MORE,
+	CALL_FIELD_UPGRADE,
+};
+
+static const struct field call_fields[] = {
+	[CALL_FIELD_METHOD] = { "method", "string", FIELD_TEXT },
+	[CALL_FIELD_PARAMETERS] = { "parameters", "?object", FIELD_OBJECT },
+	[CALL_FIELD_ONEWAY] = { "oneway", "?bool", FIELD_BOOL },
+	[CALL_FIELD_MORE] = { "more", "?bool", FIELD_BOOL },
+	[CALL_FIELD_UPGRADE] = { "upgrade", "?bool", FIELD_BOOL },
+};
+
+static const struct shape call_shape = {
+	"call", call_fields, sizeof(call_fields) / sizeof(call_fields[0])
+};
+
+enum reply_field {
+	REPLY_FIELD_PARAMETERS,
+	REPLY_FIELD_CONTINUES,
+	REPLY_FIELD_ERROR,
+};
+
+static const struct field reply_fields[] = {
+	[REPLY_FIELD_PARAMETERS] = { "parameters", "?object", FIELD_OBJECT },
+	[REPLY_FIELD_CONTINUES] = { "continues", "?bool", FIELD_BOOL },
+	[REPLY_FIELD_ERROR] = { "error", "?string", FIELD_TEXT },
+};
+
+static const struct shape reply_shape = {
+	"reply", reply_fields, sizeof(reply_fields) / sizeof(reply_fields[0])
+};
+
+static void put_json(struct json_object **slot)
+{
+	(void)json_object_put(*slot);
+}
+
+#define cleanup_json __attribute__((__cleanup__(put_json)))
+
+static void free_tokener(struct json_tokener **slot)
+{
+	if (*slot)
+		json_tokener_free(*slot);
+}
+
+static int parse_json(struct bytes frame, struct json_object **ret_object)
+{
+	__attribute__((
+		__cleanup__(free_tokener))) struct json_tokener *tokener = NULL;
+	struct json_object *object;
+	int rc;
+
+	if (frame.len >= VARLINK_FRAME_MAX)
+		return -EBADMSG;
+	rc = scan_check(frame);
+	if (rc < 0)
+		return rc;
+
+	/* json-c counts the scalars inside the innermost object as a level. */
+	tokener = json_tokener_new_ex(SCAN_DEPTH_MAX + 1);
+	if (!tokener)
+		return -ENOMEM;
+	json_tokener_set_flags(tokener,
+	                       JSON_TOKENER_STRICT |
+	                               JSON_TOKENER_ALLOW_TRAILING_CHARS);
+	object = json_tokener_parse_ex(tokener, (const char *)frame.data,
+	                               (int)frame.len);
+	/* The text is well-formed, so what is left to fail is memory. */
+	if (!object)
+		return -ENOMEM;
+
+	*ret_object = object;
+	return 0;
+}
+
+/* A reference of our own, so that the envelope can go. */
+static struct json_object *take_parameters(const struct record *record,
+                                           size_t field)
+{
+	return json_object_get(record->values[field]);
+}
+
+int call_decode(struct bytes frame, struct varlink_call *ret_call)
+{
+	cleanup_json struct json_object *object = NULL;
+	struct varlink_call call = { .parameters = NULL };
+	struct record record;
+	int rc;
+
+	rc = parse_json(frame, &object);
+	if (rc < 0)
+		return rc;
+
+	record_read(&record, &call_shape, object, RECORD_STRICT);
+	record_copy_text(&record, CALL_FIELD_METHOD, call.method,
+	                 sizeof(call.method));
+	call.is_oneway = record_bool(&record, CALL_FIELD_ONEWAY);
+	call.wants_more = record_bool(&record, CALL_FIELD_MORE);
+	call.wants_upgrade = record_bool(&record, CALL_FIELD_UPGRADE);
+	if (record_end(&record) < 0 || (call.is_oneway && call.wants_more))
+		return -EBADMSG;
+
+	call.parameters = take_parameters(&record, CALL_FIELD_PARAMETERS);
+	*ret_call = call;
+	return 0;
+}
+
+void call_clear(struct varlink_call *call)
+{
+	(void)json_object_put(call->parameters);
+	*call = (struct varlink_call){ .parameters = NULL };
+}
+
+int reply_decode(struct bytes frame, struct varlink_reply *ret_reply)
+{
+	cleanup_json struct json_object *object = NULL;
+	struct varlink_reply reply = { .parameters = NULL };
+	struct record record;
+	int rc;
+
+	rc = parse_json(frame, &object);
+	if (rc < 0)
+		return rc;
+
+	record_read(&record, &reply_shape, object, RECORD_LENIENT);
+	record_copy_text(&record, REPLY_FIELD_ERROR, reply.error,
+	                 sizeof(reply.error));
+	reply.continues = record_bool(&record, REPLY_FIELD_CONTINUES);
+	if (record_end(&record) < 0)
+		return -EBADMSG;
+
+	reply.parameters = take_parameters(&record, REPLY_FIELD_PARAMETERS);
+	*ret_reply = reply;
+	return 0;
+}
+
+void reply_clear(struct varlink_reply *reply)
+{
+	(void)json_object_put(reply->parameters);
+	*reply = (struct varlink_reply){ .parameters = NULL };
+}
+
+static void begin_parameters(struct buffer *out)
+{
+	json_put_key(out, "parameters");
+	buffer_append_char(out, '{');
+}
+
+size_t call_begin(struct buffer *out, const char *method, bool wants_more)
+{
+	size_t mark = out->len;
+
+	buffer_append_char(out, '{');
+	json_put_text_member(out, "method", bytes_of_text(method));
+	if (wants_more)
+		json_put_true_member(out, "more");
+	begin_parameters(out);
+	return mark;
+}
+
+size_t call_begin_reply(struct buffer *out, bool continues)
+{
+	size_t mark = out->len;
+
+	buffer_append_char(out, '{');
+	if (continues)
+		json_put_true_member(out, "continues");
+	begin_parameters(out);
+	return mark;
+}
+
+size_t call_begin_error(struct buffer *out, const char *error)
+{
+	size_t mark = out->len;
+
+	buffer_append_char(out, '{');
+	json_put_text_member(out, "error", bytes_of_text(error));
+	begin_parameters(out);
+	return mark;
+}
+
+int call_end(struct buffer *out, size_t mark)
+{
+	buffer_append_text(out, "}}");
+	return frame_end(out, mark);
+}

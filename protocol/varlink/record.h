@@ -1,0 +1,84 @@
+/* record.h - reads a JSON object against the table of its fields
+ *
+ * The first failure sticks, as in cursor.h: later gets return zero or empty,
+ * and record_end() reports it.  Everything read is borrowed from the object.
+ */
+#pragma once
+
+#include "protocol/base/bytes.h"
+#include "protocol/base/strings.h"
+
+#define RECORD_FIELDS_MAX 16
+
+struct json_object;
+
+enum field_type {
+	FIELD_TEXT, /* string, or an enum of the interface */
+	FIELD_INT,
+	FIELD_BOOL,
+	FIELD_OBJECT, /* object, or a map */
+	FIELD_LIST,
+};
+
+struct field {
+	const char *name;
+	const char *idl; /* its type as the interface says it; '?': may lack */
+	enum field_type type;
+};
+
+struct shape {
+	const char *name;
+	const struct field *fields;
+	size_t count; /* at most RECORD_FIELDS_MAX */
+};
+
+enum record_strictness {
+	RECORD_STRICT,  /* a call: an unknown member is refused */
+	RECORD_LENIENT, /* a reply: a later agent may say more */
+};
+
+struct record {
+	const struct shape *shape;
+	struct json_object *values[RECORD_FIELDS_MAX]; /* NULL: not given */
+	int error;       /* 0, -EINVAL, -ENOMEM; sticks */
+	const char *bad; /* with -EINVAL: name of the field, borrowed */
+};
+
+/* Matches the members of object (NULL: the same as {}) with the fields. */
+void record_read(struct record *record, const struct shape *shape,
+                 struct json_object *object, enum record_strictness strictness);
+
+/* Makes a field the bad one, unless there is one already. */
+void record_refuse(struct record *record, size_t field);
+
+bool record_has(const struct record *record, size_t field);
+
+/* Longer than max is refused; not given is empty (data NULL).  The bytes are
+ * followed by a NUL that is not counted, and have no other. */
+struct bytes record_text(struct record *record, size_t field, size_t max);
+
+/* Copies a text of at most size-1 bytes. */
+void record_copy_text(struct record *record, size_t field, char *out,
+                      size_t size);
+
+/* An owned copy; NULL on failure. */
+char *record_dup_text(struct record *record, size_t field, size_t max);
+
+/* Outside min..max is refused; not given is absent. */
+int64_t record_int(struct record *record, size_t field, int64_t min,
+                   int64_t max, int64_t absent);
+
+bool record_bool(struct record *record, size_t field);
+
+/* The number of items; more than max is refused. */
+size_t record_list(struct record *record, size_t field, size_t max);
+
+/* Item i as an object; NULL if it is none (and the field is refused). */
+struct json_object *record_item(struct record *record, size_t field, size_t i);
+
+/* Appends the items, all texts of at most text_max bytes, to the list. */
+void record_add_texts(struct record *record, size_t field, size_t text_max,
+                      struct strings *list);
+
+/* 0, -EINVAL, -ENOMEM. */
+must_check int record_end(const struct record *record);
