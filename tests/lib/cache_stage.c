@@ -15,14 +15,14 @@ void stage_set_up(struct stage *stage, const struct http_reply *replies,
 	stage->server = http_server_start(replies, count);
 	if (!stage->server)
 		abort();
-	stage->fake = fake_agent_new(http_server_port(stage->server));
+	stage->fake = fake_presign_new(http_server_port(stage->server));
 	(void)snprintf(
 		stage->store, sizeof(stage->store),
 		"s3://bucket/nix/cache?endpoint=127.0.0.1:%u&scheme=http",
 		http_server_port(stage->server));
 	stage->config.name = stage->name;
 	stage->config.store = stage->store;
-	if (cache_open(&stage->config, fake_agent_use(stage->fake), &options,
+	if (cache_open(&stage->config, fake_presign_use(stage->fake), &options,
 	               &stage->cache, why, sizeof(why)) < 0)
 		abort();
 }
@@ -31,7 +31,7 @@ void stage_tear_down(struct stage *stage)
 {
 	cache_close(stage->cache);
 	http_server_free(stage->server);
-	fake_agent_free(stage->fake);
+	fake_presign_free(stage->fake);
 }
 
 struct cache_result stage_run(struct stage *stage,

@@ -1,7 +1,7 @@
 /* cache_stage.h - a cache whose server is scripted and whose agent is a fake */
 #pragma once
 
-#include "tests/lib/fake_agent.h"
+#include "tests/lib/fake_presign.h"
 #include "tests/lib/http_server.h"
 
 #include "client/cache/cache.h"
@@ -19,7 +19,7 @@
 /* The cache "mine" in s3://bucket/nix/cache. */
 struct stage {
 	struct http_server *server;
-	struct fake_agent *fake;
+	struct fake_presign *fake;
 	struct agent_cache config;
 	struct cache *cache;
 	char name[8];

@@ -1,4 +1,4 @@
-/* fake_agent.h - agent_presign() without an agent: URLs of a loopback server
+/* fake_presign.h - agent_presign() without an agent: URLs of a loopback server
  *
  * A program that links this has no other agent_presign().  The path of a URL
  * is the operation's name and the key, as in /PutObject/nix-cache-info.
@@ -7,8 +7,8 @@
 
 #include "client/agent_call.h"
 
-#define FAKE_AGENT_SECRET    "X-Amz-Signature=5ec5e7"
-#define FAKE_AGENT_ASKED_MAX 256
+#define FAKE_PRESIGN_SECRET    "X-Amz-Signature=5ec5e7"
+#define FAKE_PRESIGN_ASKED_MAX 256
 
 /* What a test wants to know of a request afterwards. */
 struct fake_asked {
@@ -24,7 +24,7 @@ struct fake_asked {
 	bool has_content_md5;
 };
 
-struct fake_agent {
+struct fake_presign {
 	unsigned port;
 	enum agent_outcome outcome; /* of every call */
 	const char *refused_key;    /* AGENT_E_POLICY; NULL: none */
@@ -32,11 +32,11 @@ struct fake_agent {
 
 	unsigned calls;
 	size_t asked_count;
-	struct fake_asked asked[FAKE_AGENT_ASKED_MAX];
+	struct fake_asked asked[FAKE_PRESIGN_ASKED_MAX];
 };
 
-struct fake_agent *fake_agent_new(unsigned port);
-void fake_agent_free(struct fake_agent *fake);
+struct fake_presign *fake_presign_new(unsigned port);
+void fake_presign_free(struct fake_presign *fake);
 
 /* To be given to a function that asks an agent. */
-struct agent *fake_agent_use(struct fake_agent *fake);
+struct agent *fake_presign_use(struct fake_presign *fake);

@@ -1,4 +1,4 @@
-#include "tests/lib/fake_agent.h"
+#include "tests/lib/fake_presign.h"
 
 #include "protocol/base/text.h"
 
@@ -10,9 +10,9 @@
 
 #define LIFE_S 300
 
-struct fake_agent *fake_agent_new(unsigned port)
+struct fake_presign *fake_presign_new(unsigned port)
 {
-	struct fake_agent *fake = calloc(1, sizeof(*fake));
+	struct fake_presign *fake = calloc(1, sizeof(*fake));
 
 	if (!fake)
 		abort();
@@ -20,12 +20,12 @@ struct fake_agent *fake_agent_new(unsigned port)
 	return fake;
 }
 
-void fake_agent_free(struct fake_agent *fake)
+void fake_presign_free(struct fake_presign *fake)
 {
 	free(fake);
 }
 
-struct agent *fake_agent_use(struct fake_agent *fake)
+struct agent *fake_presign_use(struct fake_presign *fake)
 {
 	return (struct agent *)(void *)fake;
 }
@@ -36,11 +36,11 @@ static void copy(struct bytes from, char *to, size_t size)
 	               from.data ? (const char *)from.data : "");
 }
 
-static void note(struct fake_agent *fake, const struct s3_object_request *r)
+static void note(struct fake_presign *fake, const struct s3_object_request *r)
 {
 	struct fake_asked *asked = &fake->asked[fake->asked_count];
 
-	if (fake->asked_count == FAKE_AGENT_ASKED_MAX)
+	if (fake->asked_count == FAKE_PRESIGN_ASKED_MAX)
 		return;
 	fake->asked_count++;
 	asked->operation = r->operation;
@@ -76,7 +76,7 @@ static void add_headers(const struct s3_object_request *r,
 	}
 }
 
-static int presign(struct fake_agent *fake, const struct s3_object_request *r,
+static int presign(struct fake_presign *fake, const struct s3_object_request *r,
                    struct agent_signed_request *ret_target)
 {
 	struct agent_signed_request target = { .url = NULL };
@@ -85,7 +85,7 @@ static int presign(struct fake_agent *fake, const struct s3_object_request *r,
 	(void)snprintf(target.method, sizeof(target.method), "%s",
 	               s3_operation_method(r->operation));
 	if (asprintf(&target.url,
-	             "http://127.0.0.1:%u/%s/%.*s?" FAKE_AGENT_SECRET,
+	             "http://127.0.0.1:%u/%s/%.*s?" FAKE_PRESIGN_SECRET,
 	             fake->port, s3_operation_name(r->operation),
 	             (int)r->key.len,
 	             r->key.data ? (const char *)r->key.data : "") < 0)
@@ -113,7 +113,7 @@ int agent_presign(struct agent *agent, const char *cache,
                   struct agent_signed_request *ret_requests,
                   struct agent_error *error)
 {
-	struct fake_agent *fake = (struct fake_agent *)(void *)agent;
+	struct fake_presign *fake = (struct fake_presign *)(void *)agent;
 
 	(void)cache;
 	fake->calls++;
