@@ -50,10 +50,10 @@ struct config_cache {
 };
 
 struct config {
-	char *path; /* the file, or NULL when made from the environment */
-	char *op;   /* configured path of op, or NULL */
-	uint32_t idle;     /* seconds, 0: none */
-	uint32_t lifetime; /* seconds, 0: none */
+	char *path;    /* the file, or NULL when made from the environment */
+	char *op;      /* configured path of op, or NULL */
+	uint32_t idle; /* seconds, 0: none */
+	uint32_t lifetime;   /* seconds, 0: none */
 	uint32_t op_timeout; /* seconds to wait for a secret source */
 	struct config_cache *caches;
 	size_t cache_count;

@@ -95,10 +95,10 @@ static void get_text(struct cursor *c, char *out, size_t size)
 {
 	struct bytes text = cursor_get_bytes(c, size - 1);
 
-	if (text.len > 0 && memchr(text.data, '\0', text.len))
-		c->failed = true;
-	else if (text.len > 0)
+	if (text.len > 0) {
 		memcpy(out, text.data, text.len);
+		c->failed = c->failed || memchr(text.data, '\0', text.len);
+	}
 	out[text.len] = '\0';
 }
 
@@ -333,14 +333,15 @@ int wire_send_launcher(int socket, enum launcher_type type, int fd)
 	return fd_send(socket, &packet, sizeof(packet), fd);
 }
 
-int wire_send_outcome(int socket, const struct fetch_outcome *outcome)
+int wire_send_outcome(int socket, enum launcher_type type,
+                      const struct fetch_outcome *outcome)
 {
 	uint8_t memory[16 + WIRE_DETAIL_MAX];
 	struct buffer packet;
 	int rc;
 
 	buffer_wrap(&packet, memory, sizeof(memory));
-	buffer_put_u8(&packet, LAUNCHER_FETCHED);
+	buffer_put_u8(&packet, (uint8_t)type);
 	buffer_put_u8(&packet, outcome->is_ok);
 	buffer_put_u8(&packet, (uint8_t)outcome->failure);
 	buffer_put_u32(&packet, outcome->retry_after);
@@ -381,8 +382,9 @@ static int get_packet(struct bytes bytes, bool has_fd,
 	    has_fd != (type == LAUNCHER_VAULT))
 		return -EBADMSG;
 
-	rc = type == LAUNCHER_FETCHED ? get_outcome(&c, ret_outcome)
-	                              : cursor_end(&c);
+	rc = type == LAUNCHER_FETCHED || type == LAUNCHER_REFUSED
+	             ? get_outcome(&c, ret_outcome)
+	             : cursor_end(&c);
 	if (rc == 0)
 		*ret_type = type;
 	return rc;

@@ -12,11 +12,11 @@
 #include "protocol/s3/operation.h"
 #include "protocol/varlink/agent_api.h"
 
-#define WIRE_HEADER_LEN     13            /* length, type, tag */
-#define WIRE_FRAME_MAX      (1200 * 1024) /* a header and the largest body */
-#define WIRE_PACKET_MAX     8192          /* door <-> launcher */
-#define WIRE_REFERENCES_MAX 16384         /* of one store path */
-#define WIRE_SLOTS_MAX      256           /* secrets in one configuration */
+#define WIRE_HEADER_LEN     13              /* length, type, tag */
+#define WIRE_FRAME_MAX      (1200UL * 1024) /* a header and the largest body */
+#define WIRE_PACKET_MAX     8192            /* door <-> launcher */
+#define WIRE_REFERENCES_MAX 16384           /* of one store path */
+#define WIRE_SLOTS_MAX      256             /* secrets in one configuration */
 #define WIRE_DETAIL_MAX     512
 
 enum vault_type {
@@ -46,9 +46,12 @@ enum launcher_type {
 	/* door to launcher */
 	LAUNCHER_FETCH = 1, /* run the secret sources */
 	LAUNCHER_RENEW,     /* wipe: replace the vault */
+	LAUNCHER_REFUSED,   /* the vault refused what was fetched: the outcome
+	                     * says why; replace it */
 	LAUNCHER_LOADED, /* the vault has taken the secrets; the lifetime runs */
+	LAUNCHER_READY,  /* the first vault has said hello */
 	LAUNCHER_QUIT,
-	/* launcher to door */
+	/* launcher to door; FETCH from the launcher is a prefetch */
 	LAUNCHER_VAULT,   /* with a descriptor: a fresh vault */
 	LAUNCHER_FETCHED, /* the sources have ended: struct fetch_outcome */
 };
@@ -117,7 +120,8 @@ must_check int wire_get_refused(struct bytes body,
 
 /* door <-> launcher packets.  0 or -errno. */
 must_check int wire_send_launcher(int socket, enum launcher_type type, int fd);
-must_check int wire_send_outcome(int socket,
+/* type: LAUNCHER_FETCHED or LAUNCHER_REFUSED. */
+must_check int wire_send_outcome(int socket, enum launcher_type type,
                                  const struct fetch_outcome *outcome);
 /* 1: a message came; 0: the other side is gone.  -errno, -EBADMSG. */
 must_check int wire_receive_launcher(int socket, enum launcher_type *ret_type,

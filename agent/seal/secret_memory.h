@@ -15,9 +15,9 @@ struct secret_memory {
 	bool is_memfd_secret;
 };
 
-/* Adds the row "secret memory" to the report.  0 or -errno: -EAGAIN/-ENOMEM
- * when the memory cannot be locked (RLIMIT_MEMLOCK).  Never weaker in
- * silence. */
+/* Zeroed pages between two guards.  Adds the row "secret memory" to the report
+ * on success.  0 or -errno: -EAGAIN/-ENOMEM when the memory cannot be locked
+ * (RLIMIT_MEMLOCK).  Never weaker in silence. */
 must_check int secret_memory_map(size_t size, struct report *report,
                                  struct secret_memory *ret_memory);
 void secret_memory_unmap(struct secret_memory *memory);
@@ -26,3 +26,6 @@ void secret_memory_unmap(struct secret_memory *memory);
  * Registers and frames that hold secrets then never touch ordinary pages. */
 void secret_memory_call(const struct secret_memory *stack,
                         void (*entry)(void *), void *argument);
+
+/* Adds the row "secret stack". */
+void secret_memory_report_stack(struct report *report);

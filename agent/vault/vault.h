@@ -11,8 +11,8 @@
 struct vault_start {
 	const struct config *config; /* borrowed */
 	int door;                    /* stream socket */
-	int intake;                  /* read end of the secrets pipe, non-blocking */
-	int parent;                  /* pid of the launcher */
+	int intake; /* read end of the secrets pipe, non-blocking */
+	int parent; /* pid of the launcher */
 };
 
 /* The role's loop; returns an exit status, only when the door is gone or the

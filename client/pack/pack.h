@@ -14,10 +14,10 @@
 #include "protocol/base/digest.h"
 #include "protocol/nix/path_info.h"
 
-#define PACK_BLOCK_SIZE  (16U * 1024 * 1024) /* uncompressed bytes of a frame */
-#define PACK_SINGLE_MAX  (16U * 1024 * 1024) /* compressed bytes of one PUT */
-#define PACK_PART_MIN    (8U * 1024 * 1024)  /* of a part that is not the last */
-#define PACK_BUDGET_MIN  (64ULL * 1024 * 1024)
+#define PACK_BLOCK_SIZE (16U * 1024 * 1024) /* uncompressed bytes of a frame */
+#define PACK_SINGLE_MAX (16U * 1024 * 1024) /* compressed bytes of one PUT */
+#define PACK_PART_MIN   (8U * 1024 * 1024)  /* of a part that is not the last */
+#define PACK_BUDGET_MIN (64ULL * 1024 * 1024)
 
 enum pack_compression {
 	PACK_ZSTD,
@@ -34,8 +34,8 @@ const char *pack_compression_name(enum pack_compression compression);
 
 struct pack_options {
 	enum pack_compression compression;
-	int level;           /* -1: the compressor's usual one */
-	unsigned jobs;       /* compressing threads; 0: one for each processor */
+	int level;     /* -1: the compressor's usual one */
+	unsigned jobs; /* compressing threads; 0: one for each processor */
 	uint64_t max_memory; /* the whole budget, at least PACK_BUDGET_MIN */
 };
 
@@ -51,8 +51,8 @@ struct pack_part {
 	const uint8_t *data;
 	size_t len;
 	uint8_t md5[DIGEST_MD5_LEN];
-	unsigned number;   /* 1.. */
-	bool is_last;      /* decided: the path's compressed bytes end here */
+	unsigned number; /* 1.. */
+	bool is_last;    /* decided: the path's compressed bytes end here */
 };
 void pack_part_free(struct pack_part *part);
 
@@ -68,7 +68,7 @@ struct pack_event {
 	uint64_t file_size;
 
 	/* PACK_FAILED */
-	int error;       /* -errno; -EBADMSG: hash or size differ */
+	int error;        /* -errno; -EBADMSG: hash or size differ */
 	char detail[256]; /* a sentence; printable */
 };
 

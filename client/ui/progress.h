@@ -32,6 +32,9 @@ struct progress_plan {
 
 void progress_plan(struct progress *p, const struct progress_plan *plan,
                    const char *cache);
+/* With --dry-run: one path a line, on standard output. */
+void progress_would_push(struct progress *p, const char *store_path,
+                         uint64_t nar_size);
 void progress_started(struct progress *p, const char *store_path,
                       uint64_t nar_size);
 void progress_done(struct progress *p, const char *store_path,

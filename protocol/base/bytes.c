@@ -14,7 +14,8 @@ struct bytes bytes_of_text(const char *text)
 
 bool bytes_equal(struct bytes a, struct bytes b)
 {
-	return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
+	return a.len == b.len &&
+	       (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
 }
 
 void buffer_init(struct buffer *b, size_t max)

@@ -62,7 +62,8 @@ int fd_send(int socket, const void *data, size_t len, int fd)
 		char space[CMSG_SPACE(sizeof(int))];
 		struct cmsghdr align;
 	} control = { .space = { 0 } };
-	struct iovec part = { .iov_base = (void *)(uintptr_t)data, .iov_len = len };
+	struct iovec part = { .iov_base = (void *)(uintptr_t)data,
+		              .iov_len = len };
 	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
 	ssize_t n;
 
@@ -125,6 +126,33 @@ ssize_t fd_receive(int socket, void *out, size_t size, int *ret_fd)
 	}
 	*ret_fd = fd;
 	return n;
+}
+
+static int lowest_kept(int from, const int *keep, size_t count)
+{
+	int lowest = -1;
+
+	for (size_t i = 0; i < count; i++) {
+		if (keep[i] >= from && (lowest < 0 || keep[i] < lowest))
+			lowest = keep[i];
+	}
+	return lowest;
+}
+
+int fd_close_except(int lowest, const int *keep, size_t count)
+{
+	unsigned from = (unsigned)lowest;
+
+	for (;;) {
+		int next = lowest_kept((int)from, keep, count);
+
+		if (next < 0)
+			return close_range(from, ~0U, 0) < 0 ? -errno : 0;
+		if ((unsigned)next > from &&
+		    close_range(from, (unsigned)next - 1, 0) < 0)
+			return -errno;
+		from = (unsigned)next + 1;
+	}
 }
 
 long long clock_boot_ms(void)

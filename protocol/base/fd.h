@@ -23,5 +23,9 @@ must_check int fd_send(int socket, const void *data, size_t len, int fd);
  * -EMSGSIZE if the packet was longer or brought more than one descriptor. */
 must_check ssize_t fd_receive(int socket, void *out, size_t size, int *ret_fd);
 
+/* Closes every descriptor from lowest up but those of keep (any order, -1 is
+ * skipped).  0 or -errno. */
+must_check int fd_close_except(int lowest, const int *keep, size_t count);
+
 /* Milliseconds on CLOCK_BOOTTIME, which also counts while suspended. */
 long long clock_boot_ms(void);

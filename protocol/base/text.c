@@ -11,7 +11,8 @@ static size_t ansi_len(const char *text, size_t len)
 
 	if (len < 3 || text[0] != '\033' || text[1] != '[')
 		return 0;
-	while (i < len && (text[i] == ';' || (text[i] >= '0' && text[i] <= '9')))
+	while (i < len &&
+	       (text[i] == ';' || (text[i] >= '0' && text[i] <= '9')))
 		i++;
 	return i < len ? i + 1 : 0;
 }

@@ -38,13 +38,14 @@ int nix_hash_parse(const char *text, size_t len, struct nix_hash *ret_hash)
 	if (len < PREFIX_LEN || memcmp(text, "sha256", PREFIX_LEN - 1) != 0)
 		return -EINVAL;
 
-	if (text[PREFIX_LEN - 1] == ':')
+	if (text[PREFIX_LEN - 1] == ':') {
 		rc = parse_digits(text + PREFIX_LEN, len - PREFIX_LEN, &hash);
-	else if (text[PREFIX_LEN - 1] == '-')
+	} else if (text[PREFIX_LEN - 1] == '-') {
 		rc = text_unbase64(text + PREFIX_LEN, len - PREFIX_LEN,
 		                   hash.sha256, NIX_HASH_LEN);
-	else
+	} else {
 		rc = -EINVAL;
+	}
 	if (rc < 0)
 		return rc;
 
@@ -54,7 +55,7 @@ int nix_hash_parse(const char *text, size_t len, struct nix_hash *ret_hash)
 
 int nix_hash_parse_hex(const char *text, size_t len, struct nix_hash *ret_hash)
 {
-	struct nix_hash hash;
+	struct nix_hash hash = { .sha256 = { 0 } };
 	int rc;
 
 	rc = text_unhex(text, len, hash.sha256, NIX_HASH_LEN);

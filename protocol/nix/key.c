@@ -20,9 +20,10 @@ bool key_name_is_valid(const char *name, size_t len)
 {
 	if (len == 0 || len > KEY_NAME_MAX)
 		return false;
-	for (size_t i = 0; i < len; i++)
+	for (size_t i = 0; i < len; i++) {
 		if (name[i] <= ' ' || name[i] > '~' || name[i] == ':')
 			return false;
+	}
 	return true;
 }
 

@@ -80,28 +80,23 @@ void narinfo_clear(struct narinfo *info)
 	*info = (struct narinfo){ .url = NULL };
 }
 
-static void reader_clear(struct reader *r)
-{
-	narinfo_clear(&r->info);
-}
-
-#define cleanup_reader __attribute__((__cleanup__(reader_clear)))
-
 /* Printable ASCII without a space, at least one. */
 static bool is_one_word(struct bytes text)
 {
-	for (size_t i = 0; i < text.len; i++)
+	for (size_t i = 0; i < text.len; i++) {
 		if (text.data[i] <= ' ' || text.data[i] > '~')
 			return false;
+	}
 	return text.len > 0;
 }
 
 static bool is_compression(struct bytes text)
 {
 	for (size_t i = 0; i < sizeof(compressions) / sizeof(*compressions);
-	     i++)
+	     i++) {
 		if (bytes_equal(text, bytes_of_text(compressions[i])))
 			return true;
+	}
 	return false;
 }
 
@@ -328,21 +323,21 @@ static int read_all(struct reader *r, struct bytes text, size_t *line_number)
 int narinfo_parse(struct bytes text, const char *store_dir,
                   struct narinfo *ret_info, size_t *ret_line)
 {
-	cleanup_reader struct reader r = { .store_dir = store_dir };
+	struct reader r = { .store_dir = store_dir };
 	size_t line_number = 0;
 	int rc;
 
 	rc = read_all(&r, text, &line_number);
-	if (rc == -ENOMEM)
-		return rc;
-	if (rc < 0) {
-		*ret_line = line_number > 0 ? line_number : 1;
-		return -EBADMSG;
+	if (rc == 0) {
+		*ret_info = r.info;
+		return 0;
 	}
 
-	*ret_info = r.info;
-	r.info = (struct narinfo){ .url = NULL };
-	return 0;
+	narinfo_clear(&r.info);
+	if (rc == -ENOMEM)
+		return rc;
+	*ret_line = line_number > 0 ? line_number : 1;
+	return -EBADMSG;
 }
 
 static bool path_is_valid(const char *base)

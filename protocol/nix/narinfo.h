@@ -4,7 +4,7 @@
 #include "protocol/base/bytes.h"
 #include "protocol/nix/path_info.h"
 
-#define NARINFO_SIZE_MAX (1024 * 1024)
+#define NARINFO_SIZE_MAX ((size_t)1024 * 1024)
 
 struct narinfo {
 	struct path_info path; /* is_ultimate is never in a narinfo */

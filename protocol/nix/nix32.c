@@ -48,9 +48,10 @@ static int check_digits(const char *text, size_t text_len, size_t len)
 	assert(len > 0);
 	if (text_len != NIX32_LEN(len))
 		return -EINVAL;
-	for (size_t i = 0; i < text_len; i++)
+	for (size_t i = 0; i < text_len; i++) {
 		if (!nix32_is_digit(text[i]))
 			return -EINVAL;
+	}
 
 	/* The first digit may have more bits than are left for it. */
 	top_bits = len * 8 - (text_len - 1) * DIGIT_BITS;

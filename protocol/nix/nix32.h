@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Digits needed for len bytes, without the NUL. */
+/* Digits needed for len bytes (at least one), without the NUL. */
 #define NIX32_LEN(len) (((len)*8 - 1) / 5 + 1)
 
 /* True for the 32 digits 0-9 a-z without e o u t. */

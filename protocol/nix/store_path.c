@@ -26,9 +26,10 @@ static bool name_is_valid(const char *name, size_t len)
 {
 	if (len == 0 || len > STORE_PATH_NAME_MAX)
 		return false;
-	for (size_t i = 0; i < len; i++)
+	for (size_t i = 0; i < len; i++) {
 		if (!is_name_char(name[i]))
 			return false;
+	}
 	return !begins_with_dots(name, len);
 }
 
@@ -36,9 +37,10 @@ bool store_path_base_is_valid(const char *base, size_t len)
 {
 	if (len <= STORE_PATH_HASH_LEN || base[STORE_PATH_HASH_LEN] != '-')
 		return false;
-	for (size_t i = 0; i < STORE_PATH_HASH_LEN; i++)
+	for (size_t i = 0; i < STORE_PATH_HASH_LEN; i++) {
 		if (!nix32_is_digit(base[i]))
 			return false;
+	}
 	return name_is_valid(base + STORE_PATH_HASH_LEN + 1,
 	                     len - STORE_PATH_HASH_LEN - 1);
 }
@@ -50,10 +52,11 @@ static bool dir_part_is_valid(const char *part, size_t len)
 	if (len == 0 ||
 	    (part[0] == '.' && (len == 1 || (len == 2 && part[1] == '.'))))
 		return false;
-	for (size_t i = 0; i < len; i++)
+	for (size_t i = 0; i < len; i++) {
 		if (part[i] <= ' ' || part[i] > '~' || part[i] == ';' ||
 		    part[i] == ',')
 			return false;
+	}
 	return true;
 }
 

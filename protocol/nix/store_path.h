@@ -23,7 +23,8 @@
 /* Allocation-free: the vault uses it. */
 bool store_path_base_is_valid(const char *base, size_t len);
 
-/* An absolute, normalised directory of at most STORE_DIR_MAX bytes. */
+/* An absolute, normalised directory of at most STORE_DIR_MAX bytes, printable
+ * ASCII without space, ';' and ','. */
 bool store_dir_is_valid(const char *dir, size_t len);
 
 /* Copies the base name of exactly "<store_dir>/<base>".  -EINVAL otherwise. */
@@ -32,6 +33,6 @@ must_check int store_path_parse(const char *store_dir, const char *path,
                                 char ret_base[STORE_PATH_BASE_SIZE]);
 
 /* Like store_path_parse, but path may also lie inside a store path:
- * /nix/store/<base>/bin/x gives <base>. */
+ * /nix/store/<base>/bin/x gives <base>.  One with a ".." in it does not. */
 must_check int store_path_of(const char *store_dir, const char *path,
                              char ret_base[STORE_PATH_BASE_SIZE]);

@@ -77,24 +77,28 @@ static int take_parameter(struct bytes text, enum store_uri_kind kind,
 {
 	const uint8_t *equals = memchr(text.data, '=', text.len);
 	size_t len = equals ? (size_t)(equals - text.data) : text.len;
-	char shown[SHOWN_NAME_SIZE];
 	enum store_parameter p;
 
 	p = find_parameter((struct bytes){ text.data, len });
 	if (p == STORE_PARAMETER_COUNT) {
+		char shown[SHOWN_NAME_SIZE];
+
 		text_printable((const char *)text.data, len, shown,
 		               sizeof(shown));
 		return store_complain(to, "unknown parameter '%s'", shown);
 	}
-	if ((parameters[p].kinds & 1U << kind) == 0)
+	if ((parameters[p].kinds & 1U << kind) == 0) {
 		return store_complain(to, "%s: only an s3:// cache has this",
 		                      parameters[p].name);
-	if (!equals)
+	}
+	if (!equals) {
 		return store_complain(to, "%s: has no value",
 		                      parameters[p].name);
-	if (query->raw[p].data)
+	}
+	if (query->raw[p].data) {
 		return store_complain(to, "%s: is given twice",
 		                      parameters[p].name);
+	}
 
 	query->raw[p] = (struct bytes){ equals + 1, text.len - len - 1 };
 	return 0;
@@ -133,9 +137,10 @@ int store_query_get(const struct store_query *query,
 		return 0;
 	if (raw->len == 0)
 		return store_complain(to, "%s: is empty", name);
-	if (store_percent_decode(*raw, out, STORE_QUERY_VALUE_SIZE) < 0)
+	if (store_percent_decode(*raw, out, STORE_QUERY_VALUE_SIZE) < 0) {
 		return store_complain(
 			to, "%s: is too long or has a wrong percent escape",
 			name);
+	}
 	return 0;
 }

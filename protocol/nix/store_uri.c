@@ -22,11 +22,12 @@ static int read_compression(const struct store_query *query,
 		return rc;
 
 	for (size_t i = 0; i < sizeof(compressions) / sizeof(*compressions);
-	     i++)
+	     i++) {
 		if (strcmp(value, compressions[i]) == 0) {
 			memcpy(uri->compression, value, strlen(value) + 1);
 			return 0;
 		}
+	}
 	return store_complain(to, "compression: must be zstd, xz or none");
 }
 
@@ -41,10 +42,11 @@ static int read_priority(const struct store_query *query, struct store_uri *uri,
 	rc = store_query_get(query, STORE_PRIORITY, value, to);
 	if (rc < 0 || value[0] == '\0')
 		return rc;
-	if (number_parse(value, PRIORITY_MAX, &priority) < 0)
+	if (number_parse(value, PRIORITY_MAX, &priority) < 0) {
 		return store_complain(to,
 		                      "priority: must be a number from 0 to %d",
 		                      PRIORITY_MAX);
+	}
 
 	uri->priority = (int)priority;
 	return 0;
@@ -59,9 +61,10 @@ static int normalise(const char *path, char *out, struct store_complaint *to)
 		size_t len = strcspn(++path, "/");
 
 		if ((len == 1 && path[0] == '.') ||
-		    (len == 2 && path[0] == '.' && path[1] == '.'))
+		    (len == 2 && path[0] == '.' && path[1] == '.')) {
 			return store_complain(to, "file: the path must not "
 			                          "have '.' or '..' in it");
+		}
 		if (len > 0) {
 			out[at++] = '/';
 			memcpy(out + at, path, len);
@@ -75,9 +78,10 @@ static int normalise(const char *path, char *out, struct store_complaint *to)
 
 static bool has_control(const char *text)
 {
-	for (; *text != '\0'; text++)
+	for (; *text != '\0'; text++) {
 		if ((unsigned char)*text < ' ' || *text == '\x7f')
 			return true;
+	}
 	return false;
 }
 
@@ -86,15 +90,18 @@ static int read_file(struct bytes place, struct store_uri *uri,
 {
 	char path[STORE_URI_MAX + 1];
 
-	if (store_percent_decode(place, path, sizeof(path)) < 0)
+	if (store_percent_decode(place, path, sizeof(path)) < 0) {
 		return store_complain(
 			to, "file: the path has a wrong percent escape");
-	if (path[0] != '/')
+	}
+	if (path[0] != '/') {
 		return store_complain(to, "file: the path must be absolute, "
 		                          "as in file:///srv/cache");
-	if (has_control(path))
+	}
+	if (has_control(path)) {
 		return store_complain(to,
 		                      "file: the path has a control character");
+	}
 	return normalise(path, uri->path, to);
 }
 
@@ -109,11 +116,12 @@ static const char *after_scheme(const char *text, enum store_uri_kind *ret_kind)
 		{ "file://", STORE_URI_FILE },
 	};
 
-	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++)
+	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
 		if (text_has_prefix(text, schemes[i].prefix)) {
 			*ret_kind = schemes[i].kind;
 			return text + strlen(schemes[i].prefix);
 		}
+	}
 	return NULL;
 }
 
@@ -125,9 +133,10 @@ static int read_uri(const char *text, struct store_uri *uri,
 	int rc;
 
 	text = after_scheme(text, &uri->kind);
-	if (!text)
+	if (!text) {
 		return store_complain(to,
 		                      "only s3:// and file:// can be caches");
+	}
 	if (strchr(text, '#'))
 		return store_complain(to, "a '#' must be written as %%23");
 
@@ -149,6 +158,7 @@ static int read_uri(const char *text, struct store_uri *uri,
 	return read_priority(&query, uri, to);
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): store_complain writes why */
 int store_uri_parse(const char *text, struct store_uri *ret_uri, char *why,
                     size_t why_size)
 {
@@ -156,9 +166,10 @@ int store_uri_parse(const char *text, struct store_uri *ret_uri, char *why,
 	struct store_uri uri = { .priority = -1 };
 	int rc;
 
-	if (strnlen(text, STORE_URI_MAX + 1) > STORE_URI_MAX)
+	if (strnlen(text, STORE_URI_MAX + 1) > STORE_URI_MAX) {
 		return store_complain(&to, "longer than %d characters",
 		                      STORE_URI_MAX);
+	}
 
 	rc = read_uri(text, &uri, &to);
 	if (rc < 0)

@@ -35,9 +35,10 @@ static bool is_alphanumeric(char c)
 
 static void to_lower(char *text)
 {
-	for (; *text != '\0'; text++)
+	for (; *text != '\0'; text++) {
 		if (*text >= 'A' && *text <= 'Z')
 			*text = (char)(*text - 'A' + 'a');
+	}
 }
 
 /* One part between dots. */
@@ -46,10 +47,11 @@ static bool label_is_valid(const char *label, size_t len)
 	if (len == 0 || len > LABEL_MAX || label[0] == '-' ||
 	    label[len - 1] == '-')
 		return false;
-	for (size_t i = 0; i < len; i++)
+	for (size_t i = 0; i < len; i++) {
 		if (!is_lower_or_digit(label[i]) && label[i] != '-' &&
 		    label[i] != '_')
 			return false;
+	}
 	return true;
 }
 
@@ -111,10 +113,11 @@ static bool bucket_is_valid(struct bytes bucket)
 static int read_bucket(struct bytes bucket, struct store_uri *uri,
                        struct store_complaint *to)
 {
-	if (!bucket_is_valid(bucket))
+	if (!bucket_is_valid(bucket)) {
 		return store_complain(
 			to, "the bucket's name must be %d to %d of a-z 0-9 - .",
 			BUCKET_MIN, BUCKET_MAX);
+	}
 	memcpy(uri->bucket, bucket.data, bucket.len);
 	uri->bucket[bucket.len] = '\0';
 	return 0;
@@ -127,10 +130,11 @@ static bool prefix_part_is_valid(const char *part, size_t len)
 	if (len == 0 ||
 	    (part[0] == '.' && (len == 1 || (len == 2 && part[1] == '.'))))
 		return false;
-	for (size_t i = 0; i < len; i++)
+	for (size_t i = 0; i < len; i++) {
 		if (!is_alphanumeric(part[i]) && part[i] != '-' &&
 		    part[i] != '.' && part[i] != '_' && part[i] != '~')
 			return false;
+	}
 	return true;
 }
 
@@ -151,19 +155,21 @@ static bool prefix_is_valid(const char *prefix)
 static int read_prefix(struct bytes prefix, struct store_uri *uri,
                        struct store_complaint *to)
 {
-	if (prefix.len > 0 && prefix.data[prefix.len - 1] == '/')
+	if (prefix.len > 1 && prefix.data[prefix.len - 1] == '/')
 		prefix.len--;
-	if (prefix.len > STORE_URI_PART_MAX)
+	if (prefix.len > STORE_URI_PART_MAX) {
 		return store_complain(to,
 		                      "the prefix is longer than %d characters",
 		                      STORE_URI_PART_MAX);
+	}
 	memcpy(uri->prefix, prefix.data, prefix.len);
 	uri->prefix[prefix.len] = '\0';
-	if (prefix.len > 0 && !prefix_is_valid(uri->prefix))
+	if (prefix.len > 0 && !prefix_is_valid(uri->prefix)) {
 		return store_complain(to, "the prefix must be parts of "
 		                          "A-Z a-z 0-9 - . _ ~ with one '/' "
 		                          "between them, none of them '.' or "
 		                          "'..'");
+	}
 	return 0;
 }
 
@@ -201,10 +207,11 @@ static int read_region(const struct store_query *query, struct store_uri *uri,
 	len = strlen(value);
 	memcpy(lower, value, len + 1);
 	to_lower(lower);
-	if (!label_is_valid(lower, len))
+	if (!label_is_valid(lower, len)) {
 		return store_complain(
 			to, "region: must be 1 to %d of A-Z a-z 0-9 - _",
 			LABEL_MAX);
+	}
 	memcpy(uri->region, value, len + 1);
 	return 0;
 }
@@ -239,9 +246,10 @@ static int unwrap_endpoint(char *value, bool has_scheme, struct store_uri *uri,
 
 	if (!is_http && !is_https)
 		return 0;
-	if (has_scheme && uri->is_plain_http != is_http)
+	if (has_scheme && uri->is_plain_http != is_http) {
 		return store_complain(
 			to, "scheme: contradicts the scheme of the endpoint");
+	}
 
 	uri->is_plain_http = is_http;
 	len = strlen(value) - skip;
@@ -280,11 +288,12 @@ static int set_endpoint(char *host, struct store_uri *uri,
 	int len;
 
 	to_lower(host);
-	if (take_port(host, &port) < 0 || !host_is_valid(host))
+	if (take_port(host, &port) < 0 || !host_is_valid(host)) {
 		return store_complain(to,
 		                      "endpoint: must be a host or "
 		                      "host:port, or an http:// or https:// "
 		                      "URL of one with nothing after it");
+	}
 	if (port == (uri->is_plain_http ? 80 : 443))
 		port = 0;
 
@@ -292,10 +301,11 @@ static int set_endpoint(char *host, struct store_uri *uri,
 	                           host)
 	                : snprintf(uri->endpoint, sizeof(uri->endpoint),
 	                           "%s:%" PRIu64, host, port);
-	if (len < 0 || (size_t)len >= sizeof(uri->endpoint))
+	if (len < 0 || (size_t)len >= sizeof(uri->endpoint)) {
 		return store_complain(to,
 		                      "endpoint: is longer than %d characters",
 		                      STORE_URI_HOST_MAX);
+	}
 	return 0;
 }
 
@@ -308,12 +318,13 @@ static int read_endpoint(const struct store_query *query, struct store_uri *uri,
 	rc = store_query_get(query, STORE_ENDPOINT, value, to);
 	if (rc < 0)
 		return rc;
-	if (value[0] == '\0')
+	if (value[0] == '\0') {
 		(void)snprintf(value, sizeof(value), "s3.%.*s.amazonaws.com",
 		               LABEL_MAX, uri->region);
-	else
+	} else {
 		rc = unwrap_endpoint(value, query->raw[STORE_SCHEME].data, uri,
 		                     to);
+	}
 	if (rc < 0)
 		return rc;
 	return set_endpoint(value, uri, to);
@@ -352,11 +363,12 @@ static int read_addressing(const struct store_query *query,
 		uri->addressing = ADDRESSING_PATH;
 	} else if (strcmp(value, "virtual") == 0) {
 		uri->addressing = ADDRESSING_VIRTUAL;
-		if (!may_be_virtual(uri))
+		if (!may_be_virtual(uri)) {
 			return store_complain(to, "addressing-style: virtual "
 			                          "needs an endpoint with a "
 			                          "name, and a bucket without "
 			                          "dots");
+		}
 	} else {
 		return store_complain(to, "addressing-style: must be auto, "
 		                          "path or virtual");

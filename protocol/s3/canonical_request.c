@@ -83,10 +83,12 @@ static void insert_own(struct canonical *canonical, const char *name,
 	             (struct sigv4_pair){ bytes_of_text(name), value });
 }
 
+/* i is below header_count. */
 static bool repeats_name(const struct canonical *canonical, size_t i)
 {
-	return i > 0 && compare_names(canonical->headers[i - 1].name,
-	                              canonical->headers[i].name) == 0;
+	const struct sigv4_pair *header = canonical->headers + i;
+
+	return i > 0 && compare_names(header[-1].name, header->name) == 0;
 }
 
 static void append_name(struct buffer *out, struct bytes name)

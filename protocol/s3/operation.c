@@ -288,57 +288,27 @@ static struct bytes since(const struct build *b, size_t mark)
 		               b->text.len - mark };
 }
 
-static void append_lower(struct buffer *b, const char *text, size_t len)
-{
-	for (size_t i = 0; i < len; i++) {
-		char c = text[i];
-
-		buffer_append_char(b,
-		                   c >= 'A' && c <= 'Z' ? (char)(c + 32) : c);
-	}
-}
-
-/* The port is dropped when it is the scheme's own, as every HTTP client does
- * in its Host header. */
 static struct bytes build_host(struct build *b)
 {
-	const char *endpoint = b->place->endpoint;
-	const char *usual = b->place->is_plain_http ? ":80" : ":443";
-	size_t mark = b->text.len, len = strlen(endpoint);
+	size_t mark = b->text.len;
 
-	if (text_has_suffix(endpoint, usual))
-		len -= strlen(usual);
-	if (b->place->is_virtual_host) {
-		append_lower(&b->text, b->place->bucket,
-		             strlen(b->place->bucket));
-		buffer_append_char(&b->text, '.');
-	}
-	append_lower(&b->text, endpoint, len);
+	s3_place_append_host(&b->text, b->place);
 	return since(b, mark);
-}
-
-/* "prefix/name", or only the name where the cache has no prefix. */
-static void append_in_cache(struct build *b, struct bytes name)
-{
-	if (b->place->prefix[0] != '\0') {
-		buffer_append_text(&b->text, b->place->prefix);
-		buffer_append_char(&b->text, '/');
-	}
-	buffer_append_bytes(&b->text, name);
 }
 
 static struct bytes build_path(struct build *b)
 {
 	size_t mark = b->text.len;
 
-	buffer_append_char(&b->text, '/');
-	if (!b->place->is_virtual_host) {
-		buffer_append_text(&b->text, b->place->bucket);
-		if (b->request->key.len > 0)
-			buffer_append_char(&b->text, '/');
-	}
-	if (b->request->key.len > 0)
-		append_in_cache(b, b->request->key);
+	s3_place_append_path(&b->text, b->place, b->request->key);
+	return since(b, mark);
+}
+
+static struct bytes build_name(struct build *b, struct bytes name)
+{
+	size_t mark = b->text.len;
+
+	s3_place_append_name(&b->text, b->place, name);
 	return since(b, mark);
 }
 
@@ -368,12 +338,8 @@ static void add_number(struct build *b, const char *name, uint32_t value)
 /* A position in a listing; the cache's own prefix stands before it. */
 static void add_marker(struct build *b, const char *name, struct bytes value)
 {
-	size_t mark = b->text.len;
-
-	if (value.len == 0)
-		return;
-	append_in_cache(b, value);
-	add_query(b, name, since(b, mark));
+	if (value.len > 0)
+		add_query(b, name, build_name(b, value));
 }
 
 static void build_query(struct build *b)
@@ -381,18 +347,14 @@ static void build_query(struct build *b)
 	const struct s3_object_request *r = b->request;
 	const char *constant = operations[r->operation].constant_name;
 	bool is_listing = operations[r->operation].allowed & BIT(FIELD_PREFIX);
-	size_t mark;
 
 	if (constant) {
 		add_query(
 			b, constant,
 			bytes_of_text(operations[r->operation].constant_value));
 	}
-	if (is_listing) {
-		mark = b->text.len;
-		append_in_cache(b, r->prefix);
-		add_token(b, "prefix", since(b, mark));
-	}
+	if (is_listing)
+		add_token(b, "prefix", build_name(b, r->prefix));
 	add_marker(b, "start-after", r->start_after);
 	add_token(b, "continuation-token", r->continuation_token);
 	add_marker(b, "key-marker", r->key_marker);

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "protocol/base/bytes.h"
+#include "protocol/s3/place.h"
 #include "protocol/s3/sigv4.h"
 
 #define S3_UPLOAD_ID_MAX 1024
@@ -64,16 +65,6 @@ struct s3_object_request {
  * ("key", "contentLength", ...: the varlink names).  PutObject and UploadPart
  * need contentLength. */
 const char *s3_object_request_check(const struct s3_object_request *request);
-
-/* Where a cache's objects live. */
-struct s3_place {
-	bool is_plain_http;
-	bool is_virtual_host;
-	const char *endpoint; /* host[:port] */
-	const char *bucket;
-	const char *prefix; /* "nix/cache" or empty */
-	const char *region;
-};
 
 /* Memory for the parts of one request; borrowed by the sigv4_request. */
 #define S3_QUERY_MAX   8

@@ -64,10 +64,8 @@ static void put_measure(struct buffer *out, const struct agent_measure *measure)
 	buffer_append_char(out, '}');
 }
 
-int status_reply_encode(const struct agent_status *status, struct buffer *out)
+static void put_members(struct buffer *out, const struct agent_status *status)
 {
-	size_t mark = call_begin_reply(out, false);
-
 	json_put_text_member(out, "version", bytes_of_text(status->version));
 	json_put_int_member(out, "pid", status->pid);
 	json_put_text_member(out, "state",
@@ -91,6 +89,20 @@ int status_reply_encode(const struct agent_status *status, struct buffer *out)
 		put_measure(out, &status->measures[i]);
 	}
 	buffer_append_char(out, ']');
+}
+
+void status_put_object(const struct agent_status *status, struct buffer *out)
+{
+	buffer_append_char(out, '{');
+	put_members(out, status);
+	buffer_append_char(out, '}');
+}
+
+int status_reply_encode(const struct agent_status *status, struct buffer *out)
+{
+	size_t mark = call_begin_reply(out, false);
+
+	put_members(out, status);
 	return call_end(out, mark);
 }
 

@@ -11,6 +11,9 @@
 must_check int status_reply_encode(const struct agent_status *status,
                                    struct buffer *out);
 
+/* Appends the reply's parameters alone, as one JSON object. */
+void status_put_object(const struct agent_status *status, struct buffer *out);
+
 /* 0, -ENOMEM, -EBADMSG.  The caller does agent_status_clear(). */
 must_check int status_reply_decode(const struct varlink_reply *reply,
                                    struct agent_status *ret_status);

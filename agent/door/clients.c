@@ -1,0 +1,97 @@
+#include "agent/door/clients.h"
+
+#include "agent/door/calls.h"
+#include "agent/door/dispatch.h"
+#include "protocol/base/fd.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static unsigned count_of_peer(const struct door *door, pid_t pid)
+{
+	unsigned count = 0;
+
+	for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
+		if (door->connections[i].fd >= 0 &&
+		    door->connections[i].peer.pid == pid)
+			count++;
+	}
+	return count;
+}
+
+static struct connection *free_connection(struct door *door)
+{
+	for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
+		if (door->connections[i].fd < 0)
+			return &door->connections[i];
+	}
+	return NULL;
+}
+
+void clients_accept(struct door *door, int listener)
+{
+	for (;;) {
+		struct connection *c = free_connection(door);
+		struct peer peer;
+		int fd;
+
+		if (!c) /* the rest waits in the backlog */
+			return;
+		fd = accept4(listener, NULL, NULL,
+		             SOCK_CLOEXEC | SOCK_NONBLOCK);
+		if (fd < 0)
+			return;
+		if (peer_read(fd, &peer) < 0 || !peer_may_connect(&peer) ||
+		    count_of_peer(door, peer.pid) >= CONNECTIONS_PER_PEER_MAX) {
+			(void)close(fd);
+			continue;
+		}
+		connection_open(c, fd, &peer);
+	}
+}
+
+/* Messages that have come whole, one after the other. */
+static int take_messages(struct door *door, struct connection *c)
+{
+	struct bytes frame;
+	int rc = 0;
+
+	while (c->work.state == WORK_NONE && !c->is_ending &&
+	       (rc = frame_next(&c->in, &frame)) == 1) {
+		c->has_spoken = true;
+		c->deadline_ms = 0;
+		rc = dispatch_message(door, c, frame);
+		if (rc < 0)
+			return rc;
+	}
+	if (rc < 0)
+		return rc;
+	if (c->work.state == WORK_NONE && c->deadline_ms == 0 &&
+	    frame_is_partial(&c->in))
+		c->deadline_ms = clock_boot_ms() + CONNECTION_MESSAGE_MS;
+	return 0;
+}
+
+void clients_step(struct door *door, struct connection *c, short events,
+                  long long now_ms)
+{
+	int rc = 0;
+
+	if (connection_is_late(c, now_ms))
+		rc = -ETIMEDOUT;
+	else if (events & POLLIN)
+		rc = connection_receive(c);
+	else if (events & (POLLHUP | POLLERR))
+		rc = -ECONNRESET;
+	/* A client that has shut its writing side down still gets the answer. */
+	if (rc == -ECONNRESET && c->work.state != WORK_NONE &&
+	    !(events & (POLLHUP | POLLERR))) {
+		c->is_ending = true;
+		rc = 0;
+	}
+	if (rc == 0)
+		rc = take_messages(door, c);
+	calls_end_if_failed(c, rc);
+}

@@ -1,0 +1,11 @@
+/* clients.h - lets clients in, and takes their messages */
+#pragma once
+
+#include "agent/door/state.h"
+
+/* All that wait at the listener, up to the limits. */
+void clients_accept(struct door *door, int listener);
+
+/* One client, after poll(2) said what there is; may close it. */
+void clients_step(struct door *door, struct connection *c, short events,
+                  long long now_ms);

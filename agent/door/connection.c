@@ -1,0 +1,99 @@
+#include "agent/door/connection.h"
+
+#include "protocol/base/fd.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+void connection_open(struct connection *c, int owned_fd,
+                     const struct peer *peer)
+{
+	*c = (struct connection){
+		.fd = owned_fd,
+		.peer = *peer,
+		.deadline_ms = clock_boot_ms() + CONNECTION_FIRST_MS,
+	};
+	frame_reader_init(&c->in);
+	buffer_init(&c->out, CONNECTION_OUT_MAX);
+}
+
+void connection_close(struct connection *c)
+{
+	work_clear(&c->work);
+	frame_reader_clear(&c->in);
+	buffer_clear(&c->out);
+	if (c->fd >= 0)
+		(void)close(c->fd);
+	c->fd = -1;
+}
+
+int connection_receive(struct connection *c)
+{
+	size_t room;
+	uint8_t *at = frame_room(&c->in, &room);
+	ssize_t n;
+
+	if (!at)
+		return -ENOMEM;
+	n = recv(c->fd, at, room, MSG_DONTWAIT);
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+	if (n == 0)
+		return -ECONNRESET;
+	frame_received(&c->in, (size_t)n);
+	return 0;
+}
+
+int connection_flush(struct connection *c)
+{
+	while (c->out_done < c->out.len) {
+		ssize_t n = send(c->fd, c->out.data + c->out_done,
+		                 c->out.len - c->out_done,
+		                 MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+			if (c->deadline_ms == 0)
+				c->deadline_ms =
+					clock_boot_ms() + CONNECTION_MESSAGE_MS;
+			return 0;
+		}
+		if (n < 0)
+			return -errno;
+		c->out_done += (size_t)n;
+		c->deadline_ms = 0;
+	}
+	buffer_clear(&c->out); /* wipes: it may have held URLs */
+	c->out_done = 0;
+	return c->is_ending ? -ECONNRESET : 0;
+}
+
+bool connection_has_output(const struct connection *c)
+{
+	return c->out.len > c->out_done;
+}
+
+bool connection_is_late(const struct connection *c, long long now_ms)
+{
+	return c->deadline_ms > 0 && now_ms >= c->deadline_ms;
+}
+
+size_t work_item_count(const struct work *work)
+{
+	return work->method == AGENT_METHOD_SIGN ? work->sign.count
+	                                         : work->presign.count;
+}
+
+void work_clear(struct work *work)
+{
+	for (size_t i = 0; work->signatures && i < work->sign.count; i++)
+		strings_clear(&work->signatures[i]);
+	free(work->signatures);
+	for (size_t i = 0; work->urls && i < work->presign.count; i++)
+		agent_signed_request_clear(&work->urls[i]);
+	free(work->urls);
+	sign_call_clear(&work->sign);
+	presign_call_clear(&work->presign);
+	*work = (struct work){ .state = WORK_NONE };
+}

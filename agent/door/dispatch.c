@@ -1,0 +1,291 @@
+#include "agent/door/dispatch.h"
+
+#include "agent/door/status.h"
+#include "agent/door/submit.h"
+#include "protocol/varlink/agent_status.h"
+#include "protocol/varlink/service.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Nothing is answered to a oneway call, no error either (varlink.org). */
+static int finish(struct connection *c, int rc)
+{
+	if (c->work.is_oneway && rc == 0)
+		buffer_rewind(&c->out);
+	work_clear(&c->work);
+	return rc;
+}
+
+int dispatch_fail(struct connection *c, const struct error_reply *error)
+{
+	return finish(c, error_reply_encode(error, &c->out));
+}
+
+int dispatch_unlocked(struct connection *c)
+{
+	return finish(c, unlock_reply_encode(AGENT_UNLOCKED, false, &c->out));
+}
+
+int dispatch_locked(struct connection *c)
+{
+	return finish(c, agent_method_encode_empty_reply(&c->out));
+}
+
+int dispatch_begin_unlock(struct door *door)
+{
+	if (door->custody.state != AGENT_LOCKED)
+		return 0;
+	door->custody.state = AGENT_UNLOCKING;
+	door->custody.source_runs++;
+	return wire_send_launcher(door->start->launcher, LAUNCHER_FETCH, -1);
+}
+
+static int begin_lock(struct door *door, struct connection *c)
+{
+	int rc = wire_send_launcher(door->start->launcher, LAUNCHER_RENEW, -1);
+
+	if (rc < 0)
+		return rc;
+	c->work.state = WORK_NEEDS_LOCK;
+	return 0;
+}
+
+static int begin_unlock(struct door *door, struct connection *c)
+{
+	int rc;
+
+	if (door->custody.state == AGENT_UNLOCKED)
+		return dispatch_unlocked(c);
+
+	rc = dispatch_begin_unlock(door);
+	if (rc < 0)
+		return rc;
+	c->work.state = WORK_NEEDS_UNLOCK;
+	return c->work.wants_more
+	               ? unlock_reply_encode(AGENT_UNLOCKING, true, &c->out)
+	               : 0;
+}
+
+/* The reply goes out before the launcher is told, which then kills us. */
+static int quit(struct door *door, struct connection *c)
+{
+	int rc = finish(c, agent_method_encode_empty_reply(&c->out));
+
+	if (rc == 0)
+		rc = connection_flush(c);
+	door->is_ending = true;
+	return rc;
+}
+
+static int get_info(struct connection *c)
+{
+	static const struct service_info info = {
+		.vendor = "nixcache",
+		.product = "nixcache-agent",
+		.version = NIXCACHE_VERSION,
+		.url = "https://github.com/nixcache/nixcache",
+	};
+
+	return finish(c, service_info_encode(&info, &c->out));
+}
+
+static int describe(struct connection *c, const struct varlink_call *call)
+{
+	struct error_reply error;
+	int rc = service_describe(call, &c->out, &error);
+
+	return rc > 0 ? dispatch_fail(c, &error) : finish(c, rc);
+}
+
+static int find_cache(const struct config *config, const char *name,
+                      uint16_t *ret_index, struct error_reply *ret_error)
+{
+	for (size_t i = 0; i < config->cache_count; i++) {
+		if (strcmp(config->caches[i].name, name) != 0)
+			continue;
+		*ret_index = (uint16_t)i;
+		return CALL_OK;
+	}
+	*ret_error = error_reply_make(ERROR_UNKNOWN_CACHE, name);
+	return CALL_E_REFUSED;
+}
+
+/* A Sign or Presign that has been checked: to the vault, or wait. */
+int dispatch_continue(struct door *door, struct connection *c)
+{
+	int rc;
+
+	if (door->custody.state != AGENT_UNLOCKED) {
+		rc = dispatch_begin_unlock(door);
+		if (rc < 0)
+			return rc;
+		c->work.state = WORK_NEEDS_UNLOCK;
+		return 0;
+	}
+	if (c->work.method == AGENT_METHOD_UNLOCK)
+		return dispatch_unlocked(c);
+	if (!vault_link_has_room(&door->vault)) {
+		c->work.state = WORK_NEEDS_ROOM;
+		return 0;
+	}
+	custody_used(&door->custody, door->config);
+	c->work.state = WORK_AT_VAULT;
+	return submit_work(door, &c->work);
+}
+
+static int begin_sign(struct door *door, struct connection *c,
+                      const struct varlink_call *call)
+{
+	struct error_reply error;
+	int rc = sign_call_decode(call, &c->work.sign, &error);
+
+	if (rc == CALL_OK)
+		rc = find_cache(door->config, c->work.sign.cache,
+		                &c->work.cache, &error);
+	if (rc == CALL_OK)
+		rc = submit_check_sign(door, &c->work, &error);
+	if (rc > 0)
+		return dispatch_fail(c, &error);
+	return rc < 0 ? rc : dispatch_continue(door, c);
+}
+
+static int begin_presign(struct door *door, struct connection *c,
+                         const struct varlink_call *call)
+{
+	struct error_reply error;
+	int rc = presign_call_decode(call, &c->work.presign, &error);
+
+	if (rc == CALL_OK)
+		rc = find_cache(door->config, c->work.presign.cache,
+		                &c->work.cache, &error);
+	if (rc == CALL_OK)
+		rc = submit_check_presign(door, &c->work, &error);
+	if (rc > 0)
+		return dispatch_fail(c, &error);
+	return rc < 0 ? rc : dispatch_continue(door, c);
+}
+
+static int begin_without_parameters(struct door *door, struct connection *c,
+                                    const struct varlink_call *call)
+{
+	struct error_reply error;
+	int rc = agent_method_check_empty(call, &error);
+
+	if (rc > 0)
+		return dispatch_fail(c, &error);
+	if (rc < 0)
+		return rc;
+	if (c->work.method == AGENT_METHOD_STATUS)
+		return finish(c, status_write(door, &c->out));
+	if (c->work.method == AGENT_METHOD_UNLOCK)
+		return begin_unlock(door, c);
+	if (c->work.method == AGENT_METHOD_LOCK)
+		return begin_lock(door, c);
+	if (c->work.method == AGENT_METHOD_QUIT)
+		return quit(door, c);
+	return get_info(c);
+}
+
+static int begin(struct door *door, struct connection *c,
+                 const struct varlink_call *call)
+{
+	switch (c->work.method) {
+	case AGENT_METHOD_SIGN:
+		return begin_sign(door, c, call);
+	case AGENT_METHOD_PRESIGN:
+		return begin_presign(door, c, call);
+	case AGENT_METHOD_GET_INTERFACE_DESCRIPTION:
+		return describe(c, call);
+	case AGENT_METHOD_STATUS:
+	case AGENT_METHOD_UNLOCK:
+	case AGENT_METHOD_LOCK:
+	case AGENT_METHOD_QUIT:
+	case AGENT_METHOD_GET_INFO:
+		return begin_without_parameters(door, c, call);
+	case AGENT_METHOD_COUNT:
+		break;
+	}
+	return -EBADMSG;
+}
+
+int dispatch_message(struct door *door, struct connection *c,
+                     struct bytes frame)
+{
+	cleanup_call struct varlink_call call = { .parameters = NULL };
+	struct error_reply error;
+	int rc;
+
+	rc = call_decode(frame, &call);
+	if (rc < 0)
+		return rc;
+	if (call.wants_upgrade)
+		return -EBADMSG; /* there is nothing to upgrade to */
+
+	c->work = (struct work){
+		.is_oneway = call.is_oneway,
+		.wants_more = call.wants_more,
+		.id = ++door->last_work,
+	};
+	rc = agent_method_find(call.method, &c->work.method, &error);
+	if (rc > 0)
+		return dispatch_fail(c, &error);
+	return rc < 0 ? rc : begin(door, c, &call);
+}
+
+static int refuse(struct connection *c, const struct wire_frame *frame)
+{
+	struct vault_refused refused;
+	struct error_reply error;
+	int rc = wire_get_refused(frame->body, &refused);
+
+	if (rc < 0)
+		return rc;
+	switch (refused.refusal) {
+	case VAULT_BAD_REQUEST:
+		error = error_reply_make(ERROR_POLICY_DENIED, refused.detail);
+		break;
+	case VAULT_NO_SUCH_SECRET:
+		error = error_reply_make(ERROR_NOT_SUPPORTED, refused.detail);
+		(void)snprintf(error.cache, sizeof(error.cache), "%s",
+		               c->work.method == AGENT_METHOD_SIGN
+		                       ? c->work.sign.cache
+		                       : c->work.presign.cache);
+		break;
+	case VAULT_NOT_LOADED:
+	case VAULT_MALFORMED:
+	case VAULT_KEY_MISMATCH:
+	case VAULT_INTAKE_BROKEN:
+		error = error_reply_make(ERROR_VAULT_FAILED, refused.detail);
+		break;
+	}
+	return dispatch_fail(c, &error);
+}
+
+static int reply_when_whole(struct door *door, struct connection *c)
+{
+	if (++c->work.answered < work_item_count(&c->work))
+		return 0;
+	if (c->work.method == AGENT_METHOD_SIGN) {
+		door->custody.signature_count += c->work.sign.count;
+		return finish(c,
+		              sign_reply_encode(&c->work.sign,
+		                                c->work.signatures, &c->out));
+	}
+	door->custody.url_count += c->work.presign.count;
+	return finish(c, presign_reply_encode(c->work.urls,
+	                                      c->work.presign.count, &c->out));
+}
+
+int dispatch_answer(struct door *door, struct connection *c,
+                    const struct wire_frame *frame)
+{
+	int rc;
+
+	if (frame->type == VAULT_REFUSED)
+		return refuse(c, frame);
+
+	rc = submit_take_answer(&c->work, frame);
+	return rc < 0 ? rc : reply_when_whole(door, c);
+}

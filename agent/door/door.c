@@ -1,0 +1,225 @@
+/* Theory of operation
+ *
+ * One poll loop over: the launcher's packets, the vault's frames, the
+ * listeners, the clients.  Each client has at most one call under way; its
+ * state says what it waits for:
+ *
+ *   NEEDS_UNLOCK  ends with the vault's LOADED, a failed fetch, a lock
+ *   NEEDS_ROOM    ends when the vault's queue has been sent
+ *   AT_VAULT      ends with the vault's answers, or its death
+ *   NEEDS_LOCK    ends when the launcher hands over a fresh vault
+ *
+ * The first call that needs a secret asks the launcher to fetch; all others
+ * wait for the same fetch.  What the pipe brought is taken by the vault on
+ * COMMIT, which is sent when the launcher says that the sources ended well.
+ */
+#include "agent/door/door.h"
+
+#include "agent/door/calls.h"
+#include "agent/door/clients.h"
+#include "agent/door/events.h"
+#include "agent/seal/seal.h"
+#include "protocol/base/exit_status.h"
+#include "protocol/base/fd.h"
+#include "protocol/base/log.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define LISTENERS_MAX 8
+#define IDLE_CHECK_MS \
+	30000 /* suspended time counts, and poll does not see it */
+
+enum door_slot {
+	SLOT_LAUNCHER,
+	SLOT_VAULT,
+	SLOT_LISTENERS,
+	SLOT_CONNECTIONS = SLOT_LISTENERS + LISTENERS_MAX,
+	SLOT_COUNT = SLOT_CONNECTIONS + CONNECTIONS_MAX,
+};
+
+static short wanted_events(const struct connection *c)
+{
+	short events = connection_has_output(c) ? POLLOUT : 0;
+
+	/* While a call is under way nothing more is read: back-pressure. */
+	if (c->work.state == WORK_NONE && !connection_has_output(c) &&
+	    !c->is_ending)
+		events |= POLLIN;
+	return events;
+}
+
+static void fill_poll(const struct door *door, struct pollfd fds[SLOT_COUNT])
+{
+	short accepting = 0;
+
+	for (size_t i = 0; i < SLOT_COUNT; i++)
+		fds[i] = (struct pollfd){ .fd = -1 };
+	fds[SLOT_LAUNCHER] = (struct pollfd){ .fd = door->start->launcher,
+		                              .events = POLLIN };
+	fds[SLOT_VAULT] = (struct pollfd){
+		.fd = door->vault.fd,
+		.events = (short)(POLLIN |
+		                  (door->vault.out.len > 0 ? POLLOUT : 0)),
+	};
+	for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
+		const struct connection *c = &door->connections[i];
+
+		if (c->fd < 0)
+			accepting = POLLIN;
+		else
+			fds[SLOT_CONNECTIONS + i] =
+				(struct pollfd){ .fd = c->fd,
+				                 .events = wanted_events(c) };
+	}
+	for (size_t i = 0; i < door->start->listener_count; i++)
+		fds[SLOT_LISTENERS + i] =
+			(struct pollfd){ .fd = door->start->listeners[i],
+			                 .events = accepting };
+}
+
+/* Until the next deadline of a client or of the secrets. */
+static int next_timeout(const struct door *door, long long now_ms)
+{
+	long long next = door->custody.idle_end_ms > 0 ? now_ms + IDLE_CHECK_MS
+	                                               : 0;
+
+	if (next > door->custody.idle_end_ms)
+		next = door->custody.idle_end_ms;
+	for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
+		const struct connection *c = &door->connections[i];
+
+		if (c->fd >= 0 && c->deadline_ms > 0 &&
+		    (next == 0 || c->deadline_ms < next))
+			next = c->deadline_ms;
+	}
+	if (next == 0)
+		return -1;
+	return next > now_ms ? (int)(next - now_ms) : 0;
+}
+
+static void step_connections(struct door *door, const struct pollfd *fds)
+{
+	long long now_ms = clock_boot_ms();
+
+	for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
+		struct connection *c = &door->connections[i];
+
+		/* A slot that was filled after the poll has no events yet. */
+		if (c->fd < 0 || (fds[i].fd >= 0 && fds[i].fd != c->fd))
+			continue;
+		if (fds[i].revents != 0 || connection_is_late(c, now_ms))
+			clients_step(door, c, fds[i].revents, now_ms);
+	}
+}
+
+static void step_vault(struct door *door, short events)
+{
+	int rc = 0;
+
+	if (door->vault.fd < 0)
+		return;
+	if (events & (POLLIN | POLLHUP | POLLERR))
+		rc = events_take_frames(door);
+	if (rc == 0 && door->vault.fd >= 0 && door->vault.out.len > 0)
+		rc = vault_link_flush(&door->vault);
+	if (rc == 0 && vault_link_has_room(&door->vault))
+		calls_continue_all(door, WORK_NEEDS_ROOM);
+	if (rc < 0)
+		events_forget_vault(door, "the vault has died; try again");
+}
+
+static int turn(struct door *door)
+{
+	struct pollfd fds[SLOT_COUNT];
+	long long now_ms = clock_boot_ms();
+
+	fill_poll(door, fds);
+	if (poll(fds, SLOT_COUNT, next_timeout(door, now_ms)) < 0)
+		return errno == EINTR ? 0 : -errno;
+
+	if (fds[SLOT_LAUNCHER].revents) {
+		int rc = events_take_packet(door);
+
+		if (rc < 0)
+			return rc;
+	}
+	for (size_t i = 0; i < door->start->listener_count; i++) {
+		if (fds[SLOT_LISTENERS + i].revents)
+			clients_accept(door, door->start->listeners[i]);
+	}
+	step_connections(door, fds + SLOT_CONNECTIONS);
+	/* A packet may have brought another vault: its events are yet to come. */
+	step_vault(door, fds[SLOT_VAULT].fd == door->vault.fd
+	                         ? fds[SLOT_VAULT].revents
+	                         : 0);
+	if (custody_is_idle(&door->custody, clock_boot_ms())) {
+		events_forget_vault(door, "the agent was locked meanwhile");
+		return wire_send_launcher(door->start->launcher, LAUNCHER_RENEW,
+		                          -1);
+	}
+	return 0;
+}
+
+static int prepare(struct door *door)
+{
+	const struct door_start *start = door->start;
+	int keep[LISTENERS_MAX + 2];
+	size_t count = 0;
+	int rc;
+
+	door->own.process = "door";
+	rc = seal_start(&door->own);
+	if (rc == 0)
+		rc = seal_role(start->launcher_pid, &door->own);
+	if (rc < 0)
+		return rc;
+
+	keep[count++] = start->launcher;
+	for (size_t i = 0; i < start->listener_count; i++)
+		keep[count++] = start->listeners[i];
+	rc = fd_close_except(STDERR_FILENO + 1, keep, count);
+	if (rc < 0)
+		return rc;
+
+	vault_link_init(&door->vault);
+	for (size_t i = 0; i < CONNECTIONS_MAX; i++)
+		door->connections[i].fd = -1;
+	door->references =
+		calloc(WIRE_REFERENCES_MAX, sizeof(*door->references));
+	door->loaded_keys = calloc(door->config->cache_count + 1,
+	                           sizeof(*door->loaded_keys));
+	if (!door->references || !door->loaded_keys)
+		return -ENOMEM;
+	return seal_door(&door->own);
+}
+
+int door_run(const struct door_start *start)
+{
+	struct door *door = calloc(1, sizeof(*door));
+	int rc;
+
+	if (!door || start->listener_count > LISTENERS_MAX)
+		return EXIT_FAILED;
+	door->start = start;
+	door->config = start->config;
+
+	rc = prepare(door);
+	if (rc < 0) {
+		log_error("door: hardening: %s", strerror(-rc));
+		return EXIT_UNSAFE;
+	}
+	while (rc == 0 && !door->is_ending)
+		rc = turn(door);
+
+	if (door->is_ending)
+		rc = wire_send_launcher(start->launcher, LAUNCHER_QUIT, -1);
+	if (rc < 0 && rc != -ECONNRESET)
+		log_error("door: %s", strerror(-rc));
+	return EXIT_FAILED;
+}

@@ -1,0 +1,24 @@
+/* door.h - the process that clients talk to: it sees requests, never a secret
+ *
+ * Sealed: it accepts, reads, writes and asks the vault; it cannot open, execute
+ * or connect.
+ */
+#pragma once
+
+#include "agent/config.h"
+#include "agent/seal/report.h"
+
+#include <sys/types.h>
+
+struct door_start {
+	const struct config *config;          /* borrowed */
+	const struct report *launcher_report; /* borrowed */
+	pid_t launcher_pid; /* what eval's NIXCACHE_AGENT_PID names */
+	int launcher;       /* packets */
+	const int *listeners;
+	size_t listener_count;
+};
+
+/* The role's loop; returns an exit status, only when the launcher is gone or
+ * the hardening failed. */
+int door_run(const struct door_start *start);

@@ -1,0 +1,190 @@
+#include "agent/door/events.h"
+
+#include "agent/door/calls.h"
+#include "agent/door/dispatch.h"
+#include "agent/door/submit.h"
+#include "protocol/base/cursor.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#define COMMIT_TAG UINT64_MAX
+
+void events_forget_vault(struct door *door, const char *reason)
+{
+	const struct error_reply gone =
+		error_reply_make(ERROR_VAULT_FAILED, reason);
+
+	vault_link_detach(&door->vault);
+	custody_locked(&door->custody);
+	calls_fail_all(door, WORK_AT_VAULT, &gone);
+	calls_fail_all(door, WORK_NEEDS_ROOM, &gone);
+}
+
+static void take_vault(struct door *door, int fd)
+{
+	const struct error_reply locked = error_reply_make(
+		ERROR_LOCKED, "the agent was locked meanwhile");
+
+	events_forget_vault(door, "the agent was locked meanwhile");
+	vault_link_attach(&door->vault, fd);
+	calls_fail_all(door, WORK_NEEDS_UNLOCK, &locked);
+	for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
+		struct connection *c = &door->connections[i];
+
+		if (c->fd >= 0 && c->work.state == WORK_NEEDS_LOCK)
+			calls_end_if_failed(c, dispatch_locked(c));
+	}
+}
+
+static void note_fetched(struct door *door, const struct fetch_outcome *outcome)
+{
+	struct error_reply error;
+
+	if (outcome->is_ok) {
+		wire_put_commit(&door->vault.out, COMMIT_TAG);
+		return;
+	}
+	error = error_reply_make(ERROR_SOURCE_FAILED, outcome->detail);
+	error.failure = outcome->failure;
+	error.retry_after = outcome->retry_after;
+	custody_locked(&door->custody);
+	calls_fail_all(door, WORK_NEEDS_UNLOCK, &error);
+}
+
+int events_take_packet(struct door *door)
+{
+	struct fetch_outcome outcome;
+	enum launcher_type type;
+	int fd = -1;
+	int rc = wire_receive_launcher(door->start->launcher, &type, &fd,
+	                               &outcome);
+
+	if (rc <= 0)
+		return rc < 0 ? rc : -ECONNRESET;
+	switch (type) {
+	case LAUNCHER_VAULT:
+		take_vault(door, fd);
+		return 0;
+	case LAUNCHER_FETCHED:
+		note_fetched(door, &outcome);
+		return 0;
+	case LAUNCHER_FETCH:
+		return dispatch_begin_unlock(door);
+	case LAUNCHER_RENEW:
+	case LAUNCHER_REFUSED:
+	case LAUNCHER_LOADED:
+	case LAUNCHER_READY:
+	case LAUNCHER_QUIT:
+		break;
+	}
+	return -EBADMSG;
+}
+
+/* VAULT_LOADED: which public keys the fetched ones turned out to be. */
+static int take_loaded(struct door *door, struct bytes body)
+{
+	struct cursor c;
+	unsigned count;
+
+	for (size_t i = 0; i < door->config->cache_count; i++)
+		strings_clear(&door->loaded_keys[i]);
+	cursor_init(&c, body);
+	count = cursor_get_u16(&c);
+	for (unsigned i = 0; i < count && !c.failed; i++) {
+		uint16_t slot = cursor_get_u16(&c);
+		struct bytes key = cursor_get_bytes(&c, KEY_PUBLIC_TEXT_SIZE);
+		int rc;
+
+		if (slot >= door->config->slot_count)
+			return -EBADMSG;
+		rc = strings_add(
+			&door->loaded_keys[door->config->slots[slot].cache],
+			(const char *)key.data, key.len);
+		if (rc < 0)
+			return rc;
+	}
+	if (cursor_end(&c) < 0)
+		return -EBADMSG;
+
+	custody_unlocked(&door->custody, door->config);
+	calls_continue_all(door, WORK_NEEDS_UNLOCK);
+	return wire_send_launcher(door->start->launcher, LAUNCHER_LOADED, -1);
+}
+
+/* The fetched secrets are no good: everybody who waits hears why, and the
+ * vault is replaced. */
+static int take_load_refusal(struct door *door, struct bytes body)
+{
+	struct fetch_outcome outcome = { .failure = SOURCE_MALFORMED };
+	struct vault_refused refused;
+	char slot[160];
+	int rc = wire_get_refused(body, &refused);
+
+	if (rc < 0)
+		return rc;
+	config_describe_slot(door->config, refused.slot, slot, sizeof(slot));
+	(void)snprintf(outcome.detail, sizeof(outcome.detail), "%s: %.300s",
+	               slot, refused.detail);
+	if (refused.refusal == VAULT_KEY_MISMATCH)
+		outcome.failure = SOURCE_KEY_MISMATCH;
+	note_fetched(door, &outcome);
+	return wire_send_outcome(door->start->launcher, LAUNCHER_REFUSED,
+	                         &outcome);
+}
+
+static int take_hello(struct door *door, struct bytes body)
+{
+	int rc = wire_get_hello(body, door->vault_measures, REPORT_MAX,
+	                        &door->vault_measure_count);
+
+	if (rc < 0 || door->has_greeted)
+		return rc;
+	door->has_greeted = true;
+	return wire_send_launcher(door->start->launcher, LAUNCHER_READY, -1);
+}
+
+static struct connection *find_caller(struct door *door, uint64_t tag)
+{
+	for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
+		struct connection *c = &door->connections[i];
+
+		if (c->fd >= 0 && c->work.state == WORK_AT_VAULT &&
+		    c->work.id == submit_work_id(tag))
+			return c;
+	}
+	return NULL; /* the client has gone meanwhile, or its call has failed */
+}
+
+static int take_frame(struct door *door, const struct wire_frame *frame)
+{
+	struct connection *c;
+
+	if (frame->type == VAULT_HELLO)
+		return take_hello(door, frame->body);
+	if (frame->type == VAULT_LOADED)
+		return take_loaded(door, frame->body);
+	if (frame->tag == COMMIT_TAG)
+		return frame->type == VAULT_REFUSED
+		               ? take_load_refusal(door, frame->body)
+		               : -EBADMSG;
+
+	c = find_caller(door, frame->tag);
+	if (c)
+		calls_end_if_failed(c, dispatch_answer(door, c, frame));
+	return 0;
+}
+
+int events_take_frames(struct door *door)
+{
+	struct wire_frame frame;
+	int received = vault_link_receive(&door->vault);
+	int rc;
+
+	while ((rc = vault_link_next(&door->vault, &frame)) == 1) {
+		rc = take_frame(door, &frame);
+		if (rc < 0)
+			return rc;
+	}
+	return rc < 0 ? rc : received;
+}

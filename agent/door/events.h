@@ -1,0 +1,13 @@
+/* events.h - what the launcher and the vault tell the door */
+#pragma once
+
+#include "agent/door/state.h"
+
+/* One packet of the launcher.  -errno: it is gone, and so are we. */
+must_check int events_take_packet(struct door *door);
+
+/* All frames that the vault has sent.  -errno: it is gone. */
+must_check int events_take_frames(struct door *door);
+
+/* There is no vault any more: whoever waits for it hears the reason. */
+void events_forget_vault(struct door *door, const char *reason);

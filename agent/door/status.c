@@ -1,0 +1,109 @@
+#include "agent/door/status.h"
+
+#include "protocol/base/fd.h"
+#include "protocol/varlink/agent_status.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int add_public_keys(const struct config_cache *cache,
+                           const struct strings *loaded,
+                           struct strings *ret_keys)
+{
+	char text[KEY_PUBLIC_TEXT_SIZE];
+
+	for (size_t i = 0; i < cache->public_key_count; i++) {
+		int rc;
+
+		public_key_format(&cache->public_keys[i], text);
+		rc = strings_add(ret_keys, text, strlen(text));
+		if (rc < 0)
+			return rc;
+	}
+	/* What is configured is what readers trust; only without it do the
+	 * fetched keys speak for themselves. */
+	return cache->public_key_count > 0 ? 0
+	                                   : strings_add_all(ret_keys, loaded);
+}
+
+static int fill_cache(const struct config_cache *cache,
+                      const struct strings *loaded, struct agent_cache *out)
+{
+	int rc;
+
+	out->name = strdup(cache->name);
+	out->store = strdup(cache->store_text);
+	out->store_dir = strdup(cache->store_dir);
+	out->compression = strdup(cache->compression);
+	out->compression_level = cache->compression_level;
+	out->priority = cache->priority;
+	if (!out->name || !out->store || !out->store_dir || !out->compression)
+		return -ENOMEM;
+
+	rc = add_public_keys(cache, loaded, &out->public_keys);
+	if (rc < 0)
+		return rc;
+	return strings_add_all(&out->upstream_keys, &cache->upstream_keys);
+}
+
+static int fill_caches(const struct door *door, struct agent_status *status)
+{
+	size_t count = door->config->cache_count;
+	int rc = 0;
+
+	status->caches = calloc(count, sizeof(*status->caches));
+	if (!status->caches)
+		return -ENOMEM;
+	status->cache_count = count;
+	for (size_t i = 0; i < count && rc == 0; i++)
+		rc = fill_cache(&door->config->caches[i], &door->loaded_keys[i],
+		                &status->caches[i]);
+	return rc;
+}
+
+static int fill_measures(const struct door *door, struct agent_status *status)
+{
+	const struct report *launcher = door->start->launcher_report;
+	size_t total =
+		launcher->count + door->own.count + door->vault_measure_count;
+	struct agent_measure *out = calloc(total, sizeof(*out));
+
+	if (!out)
+		return -ENOMEM;
+	status->measures = out;
+	status->measure_count = total;
+	memcpy(out, launcher->measures, launcher->count * sizeof(*out));
+	out += launcher->count;
+	memcpy(out, door->own.measures, door->own.count * sizeof(*out));
+	out += door->own.count;
+	memcpy(out, door->vault_measures,
+	       door->vault_measure_count * sizeof(*out));
+	return 0;
+}
+
+int status_write(const struct door *door, struct buffer *out)
+{
+	long long now_ms = clock_boot_ms();
+	struct agent_status status = {
+		.version = strdup(NIXCACHE_VERSION),
+		.pid = door->start->launcher_pid,
+		.state = door->custody.state,
+		.lifetime_left =
+			custody_left(door->custody.lifetime_end_ms, now_ms),
+		.idle_left = custody_left(door->custody.idle_end_ms, now_ms),
+		.signature_count = door->custody.signature_count,
+		.url_count = door->custody.url_count,
+		.source_runs = door->custody.source_runs,
+	};
+	int rc = status.version ? 0 : -ENOMEM;
+
+	if (rc == 0)
+		rc = fill_caches(door, &status);
+	if (rc == 0)
+		rc = fill_measures(door, &status);
+	if (rc == 0)
+		rc = status_reply_encode(&status, out);
+	agent_status_clear(&status);
+	return rc;
+}

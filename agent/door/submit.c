@@ -1,0 +1,228 @@
+#include "agent/door/submit.h"
+
+#include "protocol/base/cursor.h"
+#include "protocol/base/text.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+uint64_t submit_work_id(uint64_t tag)
+{
+	return tag >> SUBMIT_ITEM_BITS;
+}
+
+static uint64_t tag_of(const struct work *work, size_t item)
+{
+	return work->id << SUBMIT_ITEM_BITS | item;
+}
+
+/* "/nix/store/abc-x" without "/nix/store/"; both were checked before. */
+static struct bytes base_of(const struct config_cache *cache, const char *path)
+{
+	return bytes_of_text(path + strlen(cache->store_dir) + 1);
+}
+
+static bool has_signing_key(const struct config *config, uint16_t cache)
+{
+	for (size_t i = 0; i < config->slot_count; i++) {
+		if (config->slots[i].cache == cache &&
+		    config->slots[i].kind == SECRET_SIGNING_KEY)
+			return true;
+	}
+	return false;
+}
+
+static int not_supported(const struct config_cache *cache, const char *reason,
+                         struct error_reply *ret_error)
+{
+	*ret_error = error_reply_make(ERROR_NOT_SUPPORTED, reason);
+	(void)snprintf(ret_error->cache, sizeof(ret_error->cache), "%s",
+	               cache->name);
+	return CALL_E_REFUSED;
+}
+
+static int invalid(const char *parameter, struct error_reply *ret_error)
+{
+	*ret_error = error_reply_make(ERROR_INVALID_PARAMETER, parameter);
+	return CALL_E_REFUSED;
+}
+
+static int check_path(const struct config_cache *cache,
+                      const struct sign_path *path,
+                      struct error_reply *ret_error)
+{
+	char base[STORE_PATH_BASE_SIZE];
+
+	if (store_path_parse(cache->store_dir, path->store_path,
+	                     strlen(path->store_path), base) < 0)
+		return invalid("storePath", ret_error);
+	if (path->references.count > WIRE_REFERENCES_MAX)
+		return invalid("references", ret_error);
+	for (size_t i = 0; i < path->references.count; i++) {
+		const char *reference = path->references.items[i];
+
+		if (store_path_parse(cache->store_dir, reference,
+		                     strlen(reference), base) < 0)
+			return invalid("references", ret_error);
+	}
+	return CALL_OK;
+}
+
+int submit_check_sign(const struct door *door, struct work *work,
+                      struct error_reply *ret_error)
+{
+	const struct config_cache *cache = &door->config->caches[work->cache];
+	int rc = CALL_OK;
+
+	if (!has_signing_key(door->config, work->cache))
+		return not_supported(cache, "the cache has no signing-key",
+		                     ret_error);
+	for (size_t i = 0; i < work->sign.count && rc == CALL_OK; i++)
+		rc = check_path(cache, &work->sign.paths[i], ret_error);
+	if (rc != CALL_OK)
+		return rc;
+
+	work->signatures = calloc(work->sign.count, sizeof(*work->signatures));
+	return work->signatures ? CALL_OK : -ENOMEM;
+}
+
+int submit_check_presign(const struct door *door, struct work *work,
+                         struct error_reply *ret_error)
+{
+	const struct config_cache *cache = &door->config->caches[work->cache];
+
+	if (cache->store.kind != STORE_URI_S3)
+		return not_supported(cache,
+		                     "the cache is a folder, not a bucket",
+		                     ret_error);
+	for (size_t i = 0; i < work->presign.count; i++) {
+		const char *field =
+			s3_object_request_check(&work->presign.requests[i]);
+
+		if (field)
+			return invalid(field, ret_error);
+	}
+
+	work->urls = calloc(work->presign.count, sizeof(*work->urls));
+	return work->urls ? CALL_OK : -ENOMEM;
+}
+
+static void submit_path(struct door *door, const struct work *work, size_t item)
+{
+	const struct config_cache *cache = &door->config->caches[work->cache];
+	const struct sign_path *path = &work->sign.paths[item];
+	const struct vault_sign sign = {
+		.cache = work->cache,
+		.base = base_of(cache, path->store_path),
+		.nar_hash = path->nar_hash,
+		.nar_size = path->nar_size,
+		.references = door->references,
+		.reference_count = path->references.count,
+	};
+
+	for (size_t i = 0; i < path->references.count; i++)
+		door->references[i] = base_of(cache, path->references.items[i]);
+	wire_put_sign(&door->vault.out, tag_of(work, item), &sign);
+}
+
+int submit_work(struct door *door, struct work *work)
+{
+	size_t count = work_item_count(work);
+
+	for (size_t i = 0; i < count; i++) {
+		if (work->method == AGENT_METHOD_SIGN)
+			submit_path(door, work, i);
+		else
+			wire_put_presign(&door->vault.out, tag_of(work, i),
+			                 work->cache,
+			                 &work->presign.requests[i]);
+	}
+	return buffer_end(&door->vault.out);
+}
+
+static int take_signatures(struct work *work, size_t item, struct bytes body)
+{
+	struct cursor c;
+	unsigned count;
+
+	cursor_init(&c, body);
+	count = cursor_get_u8(&c);
+	for (unsigned i = 0; i < count && !c.failed; i++) {
+		struct bytes text =
+			cursor_get_bytes(&c, KEY_SIGNATURE_TEXT_SIZE);
+		int rc = strings_add(&work->signatures[item],
+		                     (const char *)text.data, text.len);
+
+		if (rc < 0)
+			return rc;
+	}
+	return cursor_end(&c);
+}
+
+static void add_header(struct agent_signed_request *request, const char *name,
+                       const char *value)
+{
+	struct agent_header *header =
+		&request->headers[request->header_count++];
+
+	(void)snprintf(header->name, sizeof(header->name), "%s", name);
+	(void)snprintf(header->value, sizeof(header->value), "%s", value);
+}
+
+/* The headers that the vault has signed, as the client must send them. */
+static void add_headers(const struct s3_object_request *request,
+                        struct agent_signed_request *out)
+{
+	char value[TEXT_BASE64_SIZE(S3_MD5_LEN)];
+
+	if (request->has_content_length) {
+		(void)snprintf(value, sizeof(value), "%llu",
+		               (unsigned long long)request->content_length);
+		add_header(out, "content-length", value);
+	}
+	if (request->has_content_md5) {
+		text_base64(request->content_md5, S3_MD5_LEN, value);
+		add_header(out, "content-md5", value);
+	}
+	if (request->if_none_match)
+		add_header(out, "if-none-match", "*");
+}
+
+static int take_url(struct work *work, size_t item, struct bytes body)
+{
+	const struct s3_object_request *request = &work->presign.requests[item];
+	struct agent_signed_request *out = &work->urls[item];
+	struct cursor c;
+	struct bytes url;
+	int rc;
+
+	cursor_init(&c, body);
+	out->expires_at = (int64_t)cursor_get_u64(&c);
+	url = cursor_get_bytes(&c, AGENT_URL_MAX);
+	rc = cursor_end(&c);
+	if (rc < 0)
+		return rc;
+
+	out->url = strndup((const char *)url.data, url.len);
+	if (!out->url)
+		return -ENOMEM;
+	(void)snprintf(out->method, sizeof(out->method), "%s",
+	               s3_operation_method(request->operation));
+	add_headers(request, out);
+	return 0;
+}
+
+int submit_take_answer(struct work *work, const struct wire_frame *frame)
+{
+	size_t item = frame->tag & ((1U << SUBMIT_ITEM_BITS) - 1);
+
+	if (item >= work_item_count(work))
+		return -EBADMSG;
+	if (work->method == AGENT_METHOD_SIGN && frame->type == VAULT_SIGNED)
+		return take_signatures(work, item, frame->body);
+	if (work->method == AGENT_METHOD_PRESIGN && frame->type == VAULT_URL)
+		return take_url(work, item, frame->body);
+	return -EBADMSG;
+}

@@ -1,0 +1,24 @@
+/* submit.h - Sign and Presign calls as frames for the vault, and back */
+#pragma once
+
+#include "agent/door/state.h"
+#include "protocol/varlink/error_reply.h"
+
+/* A tag names the call and the item in it. */
+#define SUBMIT_ITEM_BITS 16
+
+/* Which call an answer belongs to. */
+uint64_t submit_work_id(uint64_t tag);
+
+/* CALL_OK, CALL_E_REFUSED with the reply, -ENOMEM. */
+must_check int submit_check_sign(const struct door *door, struct work *work,
+                                 struct error_reply *ret_error);
+must_check int submit_check_presign(const struct door *door, struct work *work,
+                                    struct error_reply *ret_error);
+
+/* Queues every item.  0 or -errno. */
+must_check int submit_work(struct door *door, struct work *work);
+
+/* Takes VAULT_SIGNED or VAULT_URL.  0, -EBADMSG, -ENOMEM. */
+must_check int submit_take_answer(struct work *work,
+                                  const struct wire_frame *frame);

@@ -1,0 +1,234 @@
+#include "agent/launcher/child.h"
+
+#include "agent/launcher/pty.h"
+#include "protocol/base/cleanup.h"
+#include "protocol/base/fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/wait.h>
+
+#define FIRST_CLOSED  4
+#define READS_MAX     64 /* of one step, so that a loud child cannot hold us */
+#define STOP_WAIT_MS  1000
+#define SIGNAL_STATUS 128
+
+void child_init(struct child *child)
+{
+	*child = (struct child){ .watch = -1, .err = -1, .pty = -1 };
+	buffer_init(&child->said, CHILD_STDERR_MAX);
+}
+
+static void forget(struct child *child)
+{
+	close_at(&child->watch);
+	close_at(&child->err);
+	close_at(&child->pty);
+	buffer_clear(&child->said);
+	child_init(child);
+}
+
+/* A fresh session, usual signals, nothing open but 0 to 3. */
+static int add_actions(posix_spawn_file_actions_t *actions,
+                       const struct child_start *start, const char *terminal,
+                       int err)
+{
+	const char *in = terminal ? terminal : "/dev/null";
+	int rc;
+
+	/* The first terminal that the leader of a session opens becomes its
+	 * controlling one. */
+	rc = posix_spawn_file_actions_addopen(actions, STDIN_FILENO, in,
+	                                      terminal ? O_RDWR : O_RDONLY, 0);
+	if (rc == 0)
+		rc = posix_spawn_file_actions_adddup2(actions, start->out,
+		                                      STDOUT_FILENO);
+	if (rc == 0)
+		rc = posix_spawn_file_actions_adddup2(actions, err,
+		                                      STDERR_FILENO);
+	if (rc == 0 && start->input >= 0)
+		rc = posix_spawn_file_actions_adddup2(actions, start->input,
+		                                      FIRST_CLOSED - 1);
+	if (rc == 0)
+		rc = posix_spawn_file_actions_addclosefrom_np(
+			actions,
+			start->input >= 0 ? FIRST_CLOSED : FIRST_CLOSED - 1);
+	if (rc == 0)
+		rc = posix_spawn_file_actions_addchdir_np(actions, "/");
+	return -rc;
+}
+
+static int set_attributes(posix_spawnattr_t *attributes)
+{
+	sigset_t all, none;
+	int rc;
+
+	(void)sigfillset(&all);
+	(void)sigemptyset(&none);
+	rc = posix_spawnattr_setflags(
+		attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK |
+				    POSIX_SPAWN_SETSIGDEF);
+	if (rc == 0)
+		rc = posix_spawnattr_setsigmask(attributes, &none);
+	if (rc == 0)
+		rc = posix_spawnattr_setsigdefault(attributes, &all);
+	return -rc;
+}
+
+/* posix_spawn() and not fork(): the child never has this process's memory, so
+ * a service account token in secret memory, which a fork would not inherit,
+ * can still be one of the strings of envp. */
+static int spawn(const struct child_start *start, const char *terminal, int err,
+                 pid_t *ret_pid)
+{
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attributes;
+	int rc;
+
+	rc = -posix_spawn_file_actions_init(&actions);
+	if (rc < 0)
+		return rc;
+	rc = -posix_spawnattr_init(&attributes);
+	if (rc < 0) {
+		(void)posix_spawn_file_actions_destroy(&actions);
+		return rc;
+	}
+
+	rc = add_actions(&actions, start, terminal, err);
+	if (rc == 0)
+		rc = set_attributes(&attributes);
+	if (rc == 0)
+		rc = -posix_spawn(ret_pid, start->path, &actions, &attributes,
+		                  (char *const *)(uintptr_t)start->argv,
+		                  (char *const *)(uintptr_t)start->envp);
+	(void)posix_spawnattr_destroy(&attributes);
+	(void)posix_spawn_file_actions_destroy(&actions);
+	return rc;
+}
+
+int child_run(struct child *child, const struct child_start *start)
+{
+	char terminal[PTY_NAME_SIZE];
+	cleanup_close int theirs = -1;
+	int ends[2], rc;
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return -errno;
+	child->err = ends[0];
+	theirs = ends[1];
+	child->has_pty = start->has_pty;
+	rc = fd_set_nonblocking(child->err);
+	if (rc == 0 && start->has_pty)
+		rc = pty_open(&child->pty, terminal);
+	if (rc == 0)
+		rc = spawn(start, start->has_pty ? terminal : NULL, theirs,
+		           &child->pid);
+	if (rc < 0) {
+		child->pid = 0;
+		forget(child);
+		return rc;
+	}
+
+	child->watch = pidfd_open(child->pid, 0);
+	if (child->watch < 0) {
+		rc = -errno;
+		child_stop(child);
+		return rc;
+	}
+	return 0;
+}
+
+void child_kill(struct child *child)
+{
+	if (child->pid > 0 && !child->is_killed)
+		(void)kill(-child->pid, SIGKILL);
+	child->is_killed = true;
+}
+
+void child_stop(struct child *child)
+{
+	struct pollfd end = { .fd = child->watch, .events = POLLIN };
+
+	if (child->pid > 0) {
+		child_kill(child);
+		(void)poll(&end, 1, STOP_WAIT_MS);
+		(void)waitpid(child->pid, NULL, WNOHANG);
+	}
+	forget(child);
+}
+
+size_t child_poll(const struct child *child, struct pollfd fds[CHILD_POLL_MAX])
+{
+	const int all[] = { child->watch, child->err, child->pty };
+	size_t count = 0;
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		if (all[i] >= 0)
+			fds[count++] = (struct pollfd){ .fd = all[i],
+				                        .events = POLLIN };
+	}
+	return count;
+}
+
+/* Keeps the end of what is said: the reason comes last. */
+static void keep(struct buffer *said, const void *text, size_t len)
+{
+	if (said->len + len > said->max)
+		buffer_consume(said, said->len + len - said->max);
+	buffer_append(said, text, len);
+}
+
+/* Reads what there is; closes at the end.  said: NULL to throw it away. */
+static void drain(int *fd, struct buffer *said)
+{
+	char chunk[4096];
+
+	for (int i = 0; i < READS_MAX && *fd >= 0; i++) {
+		ssize_t n = read(*fd, chunk, sizeof(chunk));
+
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			return;
+		if (n <= 0) {
+			/* A terminal that nobody has open says EIO. */
+			(void)close(take_fd(fd));
+			return;
+		}
+		if (said)
+			keep(said, chunk, (size_t)n);
+		explicit_bzero(chunk, sizeof(chunk));
+	}
+}
+
+int child_step(struct child *child, int *ret_status)
+{
+	siginfo_t end = { .si_pid = 0 };
+	int rc;
+
+	drain(&child->pty, NULL);
+	drain(&child->err, &child->said);
+	rc = waitid(P_PIDFD, (id_t)child->watch, &end,
+	            WEXITED | WNOHANG | WNOWAIT);
+	if (rc < 0 && errno == EINTR)
+		return 0;
+	if (rc == 0 && end.si_pid == 0)
+		return 0;
+
+	/* What a command left running would keep the pipe; op's daemon is none
+	 * of ours.  A zombie's process group keeps its number. */
+	if (rc == 0) {
+		if (!child->has_pty)
+			(void)kill(-child->pid, SIGKILL);
+		(void)waitpid(child->pid, NULL, WNOHANG);
+	}
+	child->pid = 0;
+	drain(&child->err, &child->said);
+	*ret_status = rc < 0 ? -1
+	              : end.si_code == CLD_EXITED
+	                      ? end.si_status
+	                      : SIGNAL_STATUS + end.si_status;
+	return 1;
+}

@@ -1,0 +1,485 @@
+/* Theory of operation
+ *
+ * One poll loop over: signals, the door's packets, the command that the agent
+ * serves (if any), and whatever the running secret source needs.
+ *
+ * The vault is replaced (killed, and a fresh one forked) whenever its memory
+ * must be forgotten: the door asks (lock, idle), SIGUSR1, the lifetime is
+ * over, a fetch has failed half-way, it died.  Every vault has an intake pipe
+ * of its own, so what a late writer still sends reaches nobody.
+ *
+ *   door: FETCH   -> source_start -> ... -> FETCHED (ok: the door commits)
+ *                                        -> FETCHED (failed), new vault
+ *   door: LOADED  -> the lifetime runs
+ *   door: RENEW   -> new vault
+ *   door: QUIT, SIGTERM, SIGINT, the served command ends -> all end
+ *   door dies     -> all end; vault dies -> new vault, three a minute: all end
+ */
+#include "agent/launcher/launcher.h"
+
+#include "agent/launcher/respawn.h"
+#include "agent/start/ready.h"
+#include "protocol/base/cleanup.h"
+#include "protocol/base/exit_status.h"
+#include "protocol/base/fd.h"
+#include "protocol/base/log.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum launcher_slot {
+	SLOT_SIGNALS,
+	SLOT_DOOR,
+	SLOT_WATCHED,
+	SLOT_SOURCE, /* and SOURCE_POLL_MAX - 1 more */
+	SLOT_COUNT = SLOT_SOURCE + SOURCE_POLL_MAX,
+};
+
+struct launcher {
+	const struct launcher_start *start;
+	const struct launcher_roles *roles;
+	struct config *config;
+	struct source *source;
+	struct role door;
+	struct role vault;
+	struct deaths vault_deaths;
+	int door_socket;
+	int signals;
+	int ready;
+	long long lifetime_end_ms; /* 0: not running */
+	bool is_prefetching;
+	bool is_ending;
+	int exit_status;
+};
+
+static void end(struct launcher *l, int exit_status)
+{
+	l->is_ending = true;
+	l->exit_status = exit_status;
+}
+
+static void apply_limits(const struct launcher_start *start,
+                         struct config *config)
+{
+	if (start->has_lifetime)
+		config->lifetime = start->lifetime;
+	if (start->has_idle)
+		config->idle = start->idle;
+}
+
+static void log_death(const char *role, int status)
+{
+	log_error("%s: died (%s %d)", role,
+	          WIFSIGNALED(status) ? "signal" : "status",
+	          WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+}
+
+static void note_door_death(struct launcher *l, int status)
+{
+	log_death("door", status);
+	ready_tell(&l->ready, role_exit_status(status),
+	           "the door did not start: nixcache-agent -d says why");
+	end(l, role_exit_status(status));
+}
+
+/* A closed socket: it has died or is about to, and how is worth knowing. */
+static void note_door_gone(struct launcher *l, int rc)
+{
+	if (rc == 0) {
+		note_door_death(l, role_reap(&l->door));
+		return;
+	}
+	log_error("door: %s", strerror(-rc));
+	end(l, EXIT_FAILED);
+}
+
+/* Forks a vault around an intake pipe and hands its socket to the door. */
+static int start_vault(struct launcher *l, int owned_intake)
+{
+	cleanup_close int intake = owned_intake;
+	cleanup_close int ours = -1, theirs = -1;
+	int pair[2];
+	int rc;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	ours = pair[0];
+	theirs = pair[1];
+
+	const struct role_start start = {
+		.config = l->config,
+		.report = l->start->report,
+		.launcher_pid = getpid(),
+		.intake = intake,
+		.door = theirs,
+		.launcher = -1,
+	};
+	rc = role_fork(&l->vault, l->roles->vault, &start);
+	if (rc < 0)
+		return rc;
+	return wire_send_launcher(l->door_socket, LAUNCHER_VAULT, ours);
+}
+
+static void renew_vault(struct launcher *l)
+{
+	int intake = -1;
+	int rc;
+
+	role_end(&l->vault);
+	l->lifetime_end_ms = 0;
+	rc = source_renew(l->source, &intake);
+	if (rc == 0)
+		rc = start_vault(l, intake);
+	if (rc < 0) {
+		log_error("vault: start: %s", strerror(-rc));
+		end(l, EXIT_FAILED);
+	}
+}
+
+static int start_door(struct launcher *l)
+{
+	cleanup_close int ours = -1, theirs = -1;
+	int pair[2];
+	int rc;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	ours = pair[0];
+	theirs = pair[1];
+
+	const struct role_start start = {
+		.config = l->config,
+		.report = l->start->report,
+		.launcher_pid = getpid(),
+		.launcher = theirs,
+		.listeners = l->start->listeners,
+		.listener_count = l->start->listener_count,
+		.intake = -1,
+		.door = -1,
+	};
+	rc = role_fork(&l->door, l->roles->door, &start);
+	if (rc < 0)
+		return rc;
+	l->door_socket = take_fd(&ours);
+	return 0;
+}
+
+/* New configuration: everything starts anew behind the same socket. */
+static void reload(struct launcher *l)
+{
+	struct config *config = NULL;
+	struct source *source = NULL;
+	char why[WIRE_DETAIL_MAX];
+	int intake = -1;
+	int rc;
+
+	rc = config_load(l->start->config_path, &config, why, sizeof(why));
+	if (rc == 0)
+		rc = source_open(config, &source, &intake, why, sizeof(why));
+	if (rc != 0) {
+		log_error("configuration kept: %s", why);
+		config_free(config);
+		renew_vault(l);
+		return;
+	}
+
+	role_end(&l->door);
+	role_end(&l->vault);
+	(void)close(l->door_socket);
+	l->door_socket = -1;
+	source_close(l->source);
+	config_free(l->config);
+	apply_limits(l->start, config);
+	l->config = config;
+	l->source = source;
+	l->lifetime_end_ms = 0;
+
+	rc = start_door(l);
+	if (rc == 0)
+		rc = start_vault(l, intake);
+	if (rc < 0) {
+		log_error("reload: %s", strerror(-rc));
+		end(l, EXIT_FAILED);
+	}
+}
+
+static void begin_fetch(struct launcher *l)
+{
+	int rc = source_start(l->source);
+
+	if (rc < 0) {
+		struct fetch_outcome outcome = { .failure = SOURCE_FAILED };
+
+		(void)snprintf(outcome.detail, sizeof(outcome.detail),
+		               "the secret source cannot be started: %s",
+		               strerror(-rc));
+		rc = wire_send_outcome(l->door_socket, LAUNCHER_FETCHED,
+		                       &outcome);
+		if (rc < 0)
+			end(l, EXIT_FAILED);
+	}
+}
+
+static void step_source(struct launcher *l)
+{
+	struct fetch_outcome outcome;
+	int rc = source_step(l->source, &outcome);
+
+	if (rc == 0)
+		return;
+	if (rc < 0) {
+		outcome = (struct fetch_outcome){ .failure = SOURCE_FAILED };
+		(void)snprintf(outcome.detail, sizeof(outcome.detail),
+		               "the secret source cannot be watched: %s",
+		               strerror(-rc));
+	}
+	rc = wire_send_outcome(l->door_socket, LAUNCHER_FETCHED, &outcome);
+	if (rc < 0) {
+		end(l, EXIT_FAILED);
+		return;
+	}
+	if (outcome.is_ok)
+		return;
+
+	if (l->is_prefetching) {
+		ready_tell(&l->ready, EXIT_SOURCE, outcome.detail);
+		end(l, EXIT_SOURCE);
+		return;
+	}
+	renew_vault(l);
+}
+
+static void note_loaded(struct launcher *l)
+{
+	if (l->config->lifetime > 0)
+		l->lifetime_end_ms =
+			clock_boot_ms() + 1000LL * l->config->lifetime;
+	if (l->is_prefetching) {
+		l->is_prefetching = false;
+		ready_tell(&l->ready, EXIT_DONE, "");
+	}
+}
+
+static void note_ready(struct launcher *l)
+{
+	if (!l->is_prefetching)
+		ready_tell(&l->ready, EXIT_DONE, "");
+}
+
+/* What the fetched secrets were refused for is the door's to say; a prefetch
+ * ends there. */
+static void note_renew(struct launcher *l, const struct fetch_outcome *why)
+{
+	if (l->is_prefetching) {
+		ready_tell(&l->ready, EXIT_SOURCE, why->detail);
+		end(l, EXIT_SOURCE);
+		return;
+	}
+	renew_vault(l);
+}
+
+static void take_packet(struct launcher *l)
+{
+	struct fetch_outcome outcome = { .is_ok = false };
+	enum launcher_type type;
+	cleanup_close int fd = -1;
+	int rc = wire_receive_launcher(l->door_socket, &type, &fd, &outcome);
+
+	if (rc <= 0) {
+		note_door_gone(l, rc);
+		return;
+	}
+	switch (type) {
+	case LAUNCHER_FETCH:
+		begin_fetch(l);
+		break;
+	case LAUNCHER_RENEW:
+		renew_vault(l);
+		break;
+	case LAUNCHER_REFUSED:
+		note_renew(l, &outcome);
+		break;
+	case LAUNCHER_LOADED:
+		note_loaded(l);
+		break;
+	case LAUNCHER_READY:
+		note_ready(l);
+		break;
+	case LAUNCHER_QUIT:
+		end(l, EXIT_DONE);
+		break;
+	case LAUNCHER_VAULT:
+	case LAUNCHER_FETCHED:
+		log_error("door: a message that only the launcher sends");
+		end(l, EXIT_FAILED);
+		break;
+	}
+}
+
+static void note_children(struct launcher *l)
+{
+	int status;
+
+	if (role_has_died(&l->door, &status))
+		note_door_death(l, status);
+	if (!role_has_died(&l->vault, &status) || l->is_ending)
+		return;
+
+	log_death("vault", status);
+	if (l->ready >= 0) {
+		ready_tell(&l->ready, role_exit_status(status),
+		           "the vault did not start: nixcache-agent -d says "
+		           "why");
+		end(l, role_exit_status(status));
+	} else if (deaths_note(&l->vault_deaths, clock_boot_ms())) {
+		log_error("vault: three deaths in a minute, the agent ends");
+		end(l, role_exit_status(status));
+	} else {
+		renew_vault(l);
+	}
+}
+
+static void take_signals(struct launcher *l)
+{
+	struct signalfd_siginfo info;
+
+	while (read(l->signals, &info, sizeof(info)) == sizeof(info)) {
+		switch (info.ssi_signo) {
+		case SIGCHLD:
+			note_children(l);
+			break;
+		case SIGHUP:
+			reload(l);
+			break;
+		case SIGUSR1:
+			renew_vault(l);
+			break;
+		default: /* SIGTERM, SIGINT */
+			end(l, EXIT_DONE);
+			break;
+		}
+	}
+}
+
+/* The lifetime and the source's own deadline, in poll's form. */
+static int next_timeout(const struct launcher *l, int source_timeout_ms)
+{
+	long long left;
+
+	if (l->lifetime_end_ms == 0)
+		return source_timeout_ms;
+	left = l->lifetime_end_ms - clock_boot_ms();
+	if (left < 0)
+		left = 0;
+	if (left > 60000) /* suspended time counts, and poll does not see it */
+		left = 60000;
+	return source_timeout_ms >= 0 && source_timeout_ms < left
+	               ? source_timeout_ms
+	               : (int)left;
+}
+
+static int turn(struct launcher *l)
+{
+	struct pollfd fds[SLOT_COUNT] = {
+		[SLOT_SIGNALS] = { .fd = l->signals, .events = POLLIN },
+		[SLOT_DOOR] = { .fd = l->door_socket, .events = POLLIN },
+		[SLOT_WATCHED] = { .fd = l->start->watched, .events = POLLIN },
+	};
+	int timeout_ms = -1;
+	size_t sources = source_poll(l->source, fds + SLOT_SOURCE, &timeout_ms);
+
+	if (poll(fds, SLOT_SOURCE + sources, next_timeout(l, timeout_ms)) < 0 &&
+	    errno != EINTR)
+		return -errno;
+
+	if (fds[SLOT_WATCHED].revents)
+		end(l, EXIT_DONE);
+	/* The door's last word comes before the news of its end. */
+	if (fds[SLOT_DOOR].revents && !l->is_ending)
+		take_packet(l);
+	if (fds[SLOT_SIGNALS].revents && !l->is_ending)
+		take_signals(l);
+	if (!l->is_ending && (sources > 0 || timeout_ms >= 0))
+		step_source(l);
+	if (!l->is_ending && l->lifetime_end_ms > 0 &&
+	    clock_boot_ms() >= l->lifetime_end_ms)
+		renew_vault(l);
+	return 0;
+}
+
+static int open_signals(void)
+{
+	static const int taken[] = { SIGCHLD, SIGHUP, SIGINT, SIGTERM,
+		                     SIGUSR1 };
+	sigset_t set;
+	int fd;
+
+	(void)sigemptyset(&set);
+	for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++)
+		(void)sigaddset(&set, taken[i]);
+	(void)signal(SIGPIPE, SIG_IGN);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+		return -errno;
+	fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+static int start_all(struct launcher *l)
+{
+	int rc;
+
+	l->signals = open_signals();
+	if (l->signals < 0)
+		return l->signals;
+	rc = start_door(l);
+	if (rc < 0)
+		return rc;
+	rc = start_vault(l, l->start->intake);
+	if (rc < 0)
+		return rc;
+	if (l->is_prefetching)
+		return wire_send_launcher(l->door_socket, LAUNCHER_FETCH, -1);
+	return 0;
+}
+
+int launcher_run(const struct launcher_start *start,
+                 const struct launcher_roles *roles)
+{
+	struct launcher l = {
+		.start = start,
+		.roles = roles,
+		.config = start->config,
+		.source = start->source,
+		.door_socket = -1,
+		.signals = -1,
+		.ready = start->ready,
+		.is_prefetching = start->is_prefetch,
+	};
+	int rc;
+
+	apply_limits(start, l.config);
+	rc = start_all(&l);
+	while (rc == 0 && !l.is_ending)
+		rc = turn(&l);
+	if (rc < 0) {
+		log_error("launcher: %s", strerror(-rc));
+		end(&l, EXIT_FAILED);
+	}
+
+	role_end(&l.vault);
+	role_end(&l.door);
+	ready_tell(&l.ready, EXIT_FAILED, "the agent ended while it started");
+	source_close(l.source);
+	config_free(l.config);
+	if (l.door_socket >= 0)
+		(void)close(l.door_socket);
+	if (l.signals >= 0)
+		(void)close(l.signals);
+	return l.exit_status;
+}

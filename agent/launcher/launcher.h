@@ -1,0 +1,53 @@
+/* launcher.h - the process that starts, watches and replaces the other two
+ *
+ * Holds no secret and reads no client's bytes.  It is not sealed: no new
+ * privileges or a system call filter would strip the setgid bit from op, and
+ * 1Password's app accepts no other caller.
+ */
+#pragma once
+
+#include "agent/config.h"
+#include "agent/launcher/source.h"
+#include "agent/seal/report.h"
+
+#include <sys/types.h>
+
+/* What a forked role is given; it closes every descriptor but these. */
+struct role_start {
+	const struct config *config;
+	const struct report *report; /* the launcher's measures */
+	pid_t launcher_pid;
+	int launcher;         /* door: packets */
+	int intake;           /* vault: read end of the secrets pipe */
+	int door;             /* vault: frames */
+	const int *listeners; /* door */
+	size_t listener_count;
+};
+
+/* main.c knows the roles; the launcher only starts them.  Each returns an exit
+ * status and is alone in its process. */
+struct launcher_roles {
+	int (*door)(const struct role_start *start);
+	int (*vault)(const struct role_start *start);
+};
+
+struct launcher_start {
+	const char *config_path; /* for SIGHUP, or NULL */
+	struct config *config;   /* now owned by the launcher */
+	struct source *source;   /* likewise */
+	int intake;              /* likewise: for the first vault */
+	bool has_lifetime;       /* command line over configuration */
+	uint32_t lifetime;
+	bool has_idle;
+	uint32_t idle;
+	const int *listeners;
+	size_t listener_count;
+	int watched; /* pidfd of the command served, -1: none */
+	int ready;   /* ready.h; -1: nobody waits */
+	bool is_prefetch;
+	const struct report *report;
+};
+
+/* The loop; returns the exit status of the agent. */
+int launcher_run(const struct launcher_start *start,
+                 const struct launcher_roles *roles);

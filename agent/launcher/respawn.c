@@ -1,0 +1,81 @@
+#include "agent/launcher/respawn.h"
+
+#include "protocol/base/exit_status.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static void ignore_signals(void)
+{
+	static const int ignored[] = { SIGHUP,  SIGINT,  SIGQUIT, SIGTERM,
+		                       SIGUSR1, SIGUSR2, SIGPIPE };
+	const struct sigaction ignore = { .sa_handler = SIG_IGN };
+	sigset_t none;
+
+	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
+		(void)sigaction(ignored[i], &ignore, NULL);
+	(void)sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+int role_fork(struct role *role, int (*entry)(const struct role_start *),
+              const struct role_start *start)
+{
+	pid_t pid = fork();
+
+	if (pid < 0)
+		return -errno;
+	if (pid == 0) {
+		ignore_signals();
+		_exit(entry(start));
+	}
+	role->pid = pid;
+	return 0;
+}
+
+int role_reap(struct role *role)
+{
+	int status = 0;
+
+	while (role->pid > 0 && waitpid(role->pid, &status, 0) < 0 &&
+	       errno == EINTR)
+		continue;
+	role->pid = 0;
+	return status;
+}
+
+void role_end(struct role *role)
+{
+	if (role->pid <= 0)
+		return;
+	(void)kill(role->pid, SIGKILL);
+	(void)role_reap(role);
+}
+
+bool role_has_died(struct role *role, int *ret_status)
+{
+	if (role->pid <= 0 || waitpid(role->pid, ret_status, WNOHANG) <= 0)
+		return false;
+	role->pid = 0;
+	return true;
+}
+
+int role_exit_status(int status)
+{
+	return WIFEXITED(status) && WEXITSTATUS(status) != EXIT_DONE
+	               ? WEXITSTATUS(status)
+	               : EXIT_FAILED;
+}
+
+bool deaths_note(struct deaths *deaths, long long now_ms)
+{
+	deaths->at_ms[deaths->count++ % RESPAWN_DEATHS_MAX] = now_ms;
+	if (deaths->count < RESPAWN_DEATHS_MAX)
+		return false;
+
+	/* The next slot to be overwritten holds the first of the last three. */
+	return now_ms - deaths->at_ms[deaths->count % RESPAWN_DEATHS_MAX] <=
+	       RESPAWN_DEATHS_MS;
+}

@@ -1,0 +1,324 @@
+/* main.c - nixcache-agent: from the command line to the three processes */
+#include "agent/config.h"
+#include "agent/door/door.h"
+#include "agent/launcher/launcher.h"
+#include "agent/options.h"
+#include "agent/seal/seal.h"
+#include "agent/start/announce.h"
+#include "agent/start/ask.h"
+#include "agent/start/detach.h"
+#include "agent/start/kill.h"
+#include "agent/start/listen.h"
+#include "agent/start/selfexec.h"
+#include "agent/vault/vault.h"
+#include "protocol/base/exit_status.h"
+#include "protocol/base/fd.h"
+#include "protocol/base/log.h"
+#include "protocol/base/number.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* All that is made before the split, in the order it is made. */
+struct agent {
+	struct options options;
+	struct report report;
+	struct config *config;
+	struct source *source;
+	int intake;
+	struct listen_socket sockets[LISTEN_SOCKETS_MAX];
+	size_t socket_count;
+	bool is_activated; /* the service manager made the sockets */
+	pid_t starter;     /* of the command that is served */
+};
+
+static int run_door(const struct role_start *start)
+{
+	const struct door_start door = {
+		.config = start->config,
+		.launcher_report = start->report,
+		.launcher_pid = start->launcher_pid,
+		.launcher = start->launcher,
+		.listeners = start->listeners,
+		.listener_count = start->listener_count,
+	};
+
+	return door_run(&door);
+}
+
+static int run_vault(const struct role_start *start)
+{
+	const struct vault_start vault = {
+		.config = start->config,
+		.door = start->door,
+		.intake = start->intake,
+		.parent = start->launcher_pid,
+	};
+
+	return vault_run(&vault);
+}
+
+_Noreturn static void die(int exit_status, const char *why)
+{
+	log_error("%s", why);
+	exit(exit_status);
+}
+
+static bool is_allowed(const struct options *options, int danger)
+{
+	return danger == SEAL_TRACED ? options->allow_weak_trace
+	                             : options->allow_weak_namespace;
+}
+
+static void check_environment(struct agent *agent)
+{
+	char why[WIRE_DETAIL_MAX];
+	int rc = seal_check_environment(why, sizeof(why));
+
+	if (rc < 0)
+		die(EXIT_UNSAFE, strerror(-rc));
+	if (rc == SEAL_SAFE) {
+		report_add(&agent->report, "surroundings", MEASURE_HELD,
+		           "not traced, no foreign user namespace");
+		return;
+	}
+	if (!is_allowed(&agent->options, rc))
+		die(EXIT_UNSAFE, why);
+	report_add(&agent->report, "surroundings", MEASURE_WEAKER, "%s", why);
+}
+
+/* A live agent is as good as a new one. */
+_Noreturn static void reuse(const struct agent *agent)
+{
+	const char *path = agent->sockets[0].path;
+	char why[WIRE_DETAIL_MAX];
+	pid_t pid;
+	int rc = ask_pid(path, &pid);
+
+	if (rc < 0) {
+		(void)snprintf(why, sizeof(why),
+		               "%s: something listens there that is no agent "
+		               "of ours: %s",
+		               path, strerror(-rc));
+		die(EXIT_FAILED, why);
+	}
+	if (agent->options.is_foreground) {
+		(void)snprintf(why, sizeof(why),
+		               "%s: an agent runs already (pid %d)", path,
+		               (int)pid);
+		die(EXIT_FAILED, why);
+	}
+	exit(announce_agent(&agent->options, path, pid) < 0 ? EXIT_FAILED
+	                                                    : EXIT_DONE);
+}
+
+static void open_sockets(struct agent *agent)
+{
+	const char *path = agent->options.socket_path;
+	char why[WIRE_DETAIL_MAX];
+	int rc = listen_inherit(agent->sockets, LISTEN_SOCKETS_MAX, why,
+	                        sizeof(why));
+
+	if (rc < 0)
+		die(EXIT_FAILED, why);
+	agent->is_activated = rc > 0;
+	agent->socket_count = agent->is_activated ? (size_t)rc : 1;
+	if (agent->is_activated)
+		return;
+
+	if (agent->options.command && !path)
+		rc = listen_open_private(&agent->sockets[0], why, sizeof(why));
+	else
+		rc = listen_open(path, &agent->sockets[0], why, sizeof(why));
+	if (rc < 0)
+		die(EXIT_FAILED, why);
+	if (rc == LISTEN_ALIVE)
+		reuse(agent);
+}
+
+static void remove_sockets(const struct agent *agent)
+{
+	for (size_t i = 0; i < agent->socket_count; i++)
+		listen_remove(&agent->sockets[i]);
+}
+
+static void load_config(struct agent *agent)
+{
+	char why[WIRE_DETAIL_MAX];
+	int rc = config_load(agent->options.config_path, &agent->config, why,
+	                     sizeof(why));
+
+	if (rc != 0) {
+		remove_sockets(agent);
+		die(EXIT_FAILED, why);
+	}
+}
+
+/* What a shell or a build left open must not live as long as the agent does:
+ * somebody may wait for the end of that pipe. */
+static int close_foreign(const struct agent *agent, int ready)
+{
+	int keep[2 * LISTEN_SOCKETS_MAX + 1 + WIRE_SLOTS_MAX];
+	size_t count = 0;
+
+	keep[count++] = ready;
+	for (size_t i = 0; i < agent->socket_count; i++) {
+		keep[count++] = agent->sockets[i].fd;
+		keep[count++] = agent->sockets[i].lock;
+	}
+	for (size_t i = 0; i < agent->config->slot_count; i++) {
+		uint64_t fd;
+
+		if (agent->config->slots[i].source == SECRET_FD &&
+		    number_parse(agent->config->slots[i].spec, INT32_MAX,
+		                 &fd) == 0)
+			keep[count++] = (int)fd;
+	}
+	return fd_close_except(STDERR_FILENO + 1, keep, count);
+}
+
+/* The command must not get what was the agent's alone. */
+static void drop_secrets(const struct config *config)
+{
+	(void)unsetenv("OP_SERVICE_ACCOUNT_TOKEN");
+	for (size_t i = 0; i < config->slot_count; i++) {
+		const struct secret_slot *slot = &config->slots[i];
+		uint64_t fd;
+
+		if (slot->source == SECRET_ENV)
+			(void)unsetenv(slot->spec);
+		else if (slot->source == SECRET_FD &&
+		         number_parse(slot->spec, INT32_MAX, &fd) == 0)
+			(void)close((int)fd);
+	}
+}
+
+/* A pidfd of the command we serve; -1 if it has ended already. */
+static int watch_starter(const struct agent *agent)
+{
+	int fd = (int)syscall(SYS_pidfd_open, agent->starter, 0);
+
+	return getppid() == agent->starter ? fd : -1;
+}
+
+static int refuse(struct agent *agent, int *ready, int exit_status,
+                  const char *why)
+{
+	if (*ready < 0)
+		log_error("%s", why);
+	ready_tell(ready, exit_status, why);
+	remove_sockets(agent);
+	return exit_status;
+}
+
+static int launch(struct agent *agent, int ready)
+{
+	const struct launcher_roles roles = { run_door, run_vault };
+	int listeners[LISTEN_SOCKETS_MAX];
+	struct launcher_start start = {
+		.config_path = agent->options.config_path,
+		.config = agent->config,
+		.source = agent->source,
+		.intake = agent->intake,
+		.has_lifetime = agent->options.has_lifetime,
+		.lifetime = agent->options.lifetime,
+		.has_idle = agent->options.has_idle,
+		.idle = agent->options.idle,
+		.listeners = listeners,
+		.listener_count = agent->socket_count,
+		.watched = -1,
+		.ready = ready,
+		.is_prefetch = agent->options.is_prefetch,
+		.report = &agent->report,
+	};
+	int exit_status;
+
+	for (size_t i = 0; i < agent->socket_count; i++) {
+		listeners[i] = agent->sockets[i].fd;
+		/* Others may look at the socket now; the lock is for the start. */
+		if (agent->sockets[i].lock >= 0)
+			(void)close(agent->sockets[i].lock);
+	}
+	if (agent->options.command)
+		start.watched = watch_starter(agent);
+	exit_status = agent->options.command && start.watched < 0
+	                      ? EXIT_DONE
+	                      : launcher_run(&start, &roles);
+	remove_sockets(agent);
+	return exit_status;
+}
+
+static int run_agent(struct agent *agent, int ready)
+{
+	char why[WIRE_DETAIL_MAX] =
+		"memory of this process cannot be protected";
+
+	if (seal_start(&agent->report) < 0)
+		return refuse(agent, &ready, EXIT_UNSAFE, why);
+	if (close_foreign(agent, ready) < 0 ||
+	    source_open(agent->config, &agent->source, &agent->intake, why,
+	                sizeof(why)) != 0)
+		return refuse(agent, &ready, EXIT_FAILED, why);
+	return launch(agent, ready);
+}
+
+/* In the background, or beside the command that this process becomes. */
+static int run_detached(struct agent *agent)
+{
+	const char *path = agent->sockets[0].path;
+	struct ready outcome;
+	int ready = -1;
+	pid_t pid = 0;
+	int rc;
+
+	agent->starter = getpid();
+	rc = detach_fork(&ready, &pid, &outcome);
+	if (rc < 0)
+		die(EXIT_FAILED, strerror(-rc));
+	if (rc == DETACH_AGENT) {
+		return detach_output() < 0 ? EXIT_FAILED
+		                           : run_agent(agent, ready);
+	}
+	if (outcome.exit_status != EXIT_DONE)
+		die(outcome.exit_status, outcome.error);
+	drop_secrets(agent->config);
+	if (agent->options.command)
+		return detach_run_command(agent->options.command, path, pid);
+	return announce_agent(&agent->options, path, pid) < 0 ? EXIT_FAILED
+	                                                      : EXIT_DONE;
+}
+
+static int run_in_foreground(struct agent *agent)
+{
+	if (!agent->is_activated && !agent->options.is_quiet &&
+	    announce_agent(&agent->options, agent->sockets[0].path, getpid()) <
+	            0)
+		return EXIT_FAILED;
+	return run_agent(agent, -1);
+}
+
+int main(int argc, char **argv)
+{
+	struct agent agent = { .report = { .process = "launcher" } };
+
+	selfexec_run(argv, &agent.report);
+	if (detach_mend_output() < 0)
+		return EXIT_FAILED;
+	options_parse(&agent.options, argc, argv);
+	log_setup("nixcache-agent",
+	          agent.options.is_debug ? LOG_DEBUG : LOG_INFO);
+	if (agent.options.is_kill)
+		return kill_agent(&agent.options);
+
+	check_environment(&agent);
+	open_sockets(&agent);
+	load_config(&agent);
+	return agent.is_activated || agent.options.is_foreground
+	               ? run_in_foreground(&agent)
+	               : run_detached(&agent);
+}

@@ -1,0 +1,22 @@
+#include "agent/seal/report.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+void report_add(struct report *report, const char *name,
+                enum measure_state state, const char *detail, ...)
+{
+	struct agent_measure *measure = &report->measures[report->count];
+	va_list args;
+
+	assert(report->count < REPORT_MAX);
+	*measure = (struct agent_measure){ .state = state };
+	(void)snprintf(measure->name, sizeof(measure->name), "%s", name);
+	(void)snprintf(measure->process, sizeof(measure->process), "%s",
+	               report->process);
+	va_start(args, detail);
+	(void)vsnprintf(measure->detail, sizeof(measure->detail), detail, args);
+	va_end(args);
+	report->count++;
+}

@@ -1,0 +1,329 @@
+#include "agent/start/listen.h"
+
+#include "protocol/base/cleanup.h"
+#include "protocol/base/number.h"
+#include "protocol/varlink/socket_path.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define LISTEN_BACKLOG   64
+#define LISTEN_FDS_START 3 /* sd_listen_fds(3) */
+#define SYSTEMD_FDS_MAX  16
+#define SOCKET_MODE      0600
+#define DIRECTORY_MODE   0700
+
+static int fail(int rc, char *why, size_t why_size, const char *what,
+                const char *path)
+{
+	(void)snprintf(why, why_size, "%s: %s: %s", path, what, strerror(-rc));
+	return rc;
+}
+
+/* Makes the missing directories of path (all but its last part). */
+static int make_parents(const char *path)
+{
+	char dir[LISTEN_PATH_SIZE];
+
+	(void)snprintf(dir, sizeof(dir), "%s", path);
+	for (char *slash = strchr(dir + 1, '/'); slash;
+	     slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		if (mkdir(dir, DIRECTORY_MODE) < 0 && errno != EEXIST)
+			return -errno;
+		*slash = '/';
+	}
+	return 0;
+}
+
+/* The directory of the socket, opened.  A private one must be ours alone. */
+static int open_directory(const char *path, bool is_private, char *why,
+                          size_t why_size)
+{
+	char dir[LISTEN_PATH_SIZE];
+	cleanup_close int fd = -1;
+	struct stat st;
+	char *slash;
+
+	(void)snprintf(dir, sizeof(dir), "%s", path);
+	slash = strrchr(dir, '/');
+	if (slash)
+		*slash = '\0';
+	else
+		(void)snprintf(dir, sizeof(dir), ".");
+
+	fd = open(slash == dir ? "/" : dir,
+	          O_RDONLY | O_DIRECTORY | O_CLOEXEC |
+	                  (is_private ? O_NOFOLLOW : 0));
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return fail(-errno, why, why_size, "open directory", dir);
+	if (is_private && (st.st_uid != geteuid() || (st.st_mode & 077) != 0)) {
+		(void)snprintf(why, why_size,
+		               "%s: must belong to you and be closed to others "
+		               "(chmod 700), or choose another socket with -a",
+		               dir);
+		return -EPERM;
+	}
+	return take_fd(&fd);
+}
+
+static int address_of(const char *path, struct sockaddr_un *ret_address)
+{
+	*ret_address = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	if (strlen(path) >= sizeof(ret_address->sun_path))
+		return -ENAMETOOLONG;
+	memcpy(ret_address->sun_path, path, strlen(path) + 1);
+	return 0;
+}
+
+/* 1 alive, 0 nobody.  A full backlog (EAGAIN) is a busy agent, not a dead
+ * one; only a refusal means that nobody listens. */
+static int is_alive(const char *path)
+{
+	cleanup_close int fd =
+		socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct sockaddr_un address;
+	int rc;
+
+	if (fd < 0)
+		return -errno;
+	rc = address_of(path, &address);
+	if (rc < 0)
+		return rc;
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0 ||
+	    errno == EAGAIN)
+		return 1;
+	return errno == ECONNREFUSED || errno == ENOENT ? 0 : -errno;
+}
+
+static int lock_directory(int directory)
+{
+	cleanup_close int fd = openat(directory, "agent.lock",
+	                              O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
+	                              SOCKET_MODE);
+
+	if (fd < 0 || flock(fd, LOCK_EX) < 0)
+		return -errno;
+	return take_fd(&fd);
+}
+
+/* Binds under a temporary name, then renames over the old socket: whoever
+ * connects meets either the old file or a listening one.  The mode is set
+ * before bind(2), so it does not depend on the umask. */
+static int bind_in_place(int directory, const char *name,
+                         struct listen_socket *out)
+{
+	cleanup_close int fd =
+		socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	char temporary[32];
+	struct stat st;
+
+	(void)snprintf(temporary, sizeof(temporary), ".agent.%d",
+	               (int)getpid());
+	(void)snprintf(address.sun_path, sizeof(address.sun_path),
+	               "/proc/self/fd/%d/%s", directory, temporary);
+	if (fd < 0 || fchmod(fd, SOCKET_MODE) < 0)
+		return -errno;
+	(void)unlinkat(directory, temporary, 0);
+	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+	    listen(fd, LISTEN_BACKLOG) < 0)
+		return -errno;
+	if (fstatat(directory, temporary, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    renameat(directory, temporary, directory, name) < 0) {
+		int rc = -errno;
+
+		(void)unlinkat(directory, temporary, 0);
+		return rc;
+	}
+	out->fd = take_fd(&fd);
+	out->is_ours = 1;
+	out->device = st.st_dev;
+	out->inode = st.st_ino;
+	return 0;
+}
+
+static int open_in(int directory, struct listen_socket *out, char *why,
+                   size_t why_size)
+{
+	const char *slash = strrchr(out->path, '/');
+	cleanup_close int lock = lock_directory(directory);
+	int rc;
+
+	if (lock < 0)
+		return fail(lock, why, why_size, "lock the directory of",
+		            out->path);
+
+	rc = is_alive(out->path);
+	if (rc > 0)
+		return LISTEN_ALIVE;
+	if (rc < 0)
+		return fail(rc, why, why_size, "connect", out->path);
+
+	rc = bind_in_place(directory, slash ? slash + 1 : out->path, out);
+	if (rc < 0)
+		return fail(rc, why, why_size, "listen", out->path);
+	out->lock = take_fd(&lock);
+	return LISTEN_OPENED;
+}
+
+int listen_open(const char *path, struct listen_socket *ret_socket, char *why,
+                size_t why_size)
+{
+	struct listen_socket out = { .fd = -1, .lock = -1 };
+	cleanup_close int directory = -1;
+	const struct socket_path_env env = socket_path_read_env();
+	char usual[SOCKET_PATH_SIZE];
+	int rc;
+
+	if (!path) {
+		rc = socket_path_usual(&env, usual);
+		if (rc < 0) {
+			(void)snprintf(
+				why, why_size,
+				"neither XDG_RUNTIME_DIR nor HOME gives a "
+				"usable path for the socket: use -a PATH");
+			return rc;
+		}
+	}
+	if (strlen(path ? path : usual) >= sizeof(out.path))
+		return fail(-ENAMETOOLONG, why, why_size, "socket path",
+		            path ? path : usual);
+	(void)snprintf(out.path, sizeof(out.path), "%s", path ? path : usual);
+
+	rc = path ? 0 : make_parents(out.path);
+	if (rc < 0)
+		return fail(rc, why, why_size, "make its directory", out.path);
+	directory = open_directory(out.path, !path, why, why_size);
+	if (directory < 0)
+		return directory;
+
+	rc = open_in(directory, &out, why, why_size);
+	if (rc >= 0)
+		*ret_socket = out;
+	return rc;
+}
+
+int listen_open_private(struct listen_socket *ret_socket, char *why,
+                        size_t why_size)
+{
+	struct listen_socket out = { .fd = -1, .lock = -1 };
+	const struct socket_path_env env = socket_path_read_env();
+	char usual[SOCKET_PATH_SIZE];
+	cleanup_close int directory = -1;
+	char *slash;
+	int rc, len;
+
+	rc = socket_path_usual(&env, usual);
+	if (rc < 0)
+		return fail(rc, why, why_size, "find a place for it", "socket");
+	slash = strrchr(usual, '/');
+	if (slash)
+		*slash = '\0';
+	len = snprintf(out.path, sizeof(out.path), "%s/run.XXXXXX/agent.sock",
+	               usual);
+	if (len >= (int)sizeof(out.path))
+		return fail(-ENAMETOOLONG, why, why_size, "socket path", usual);
+
+	out.path[(size_t)len - strlen("/agent.sock")] = '\0';
+	rc = make_parents(out.path);
+	if (rc == 0 && !mkdtemp(out.path))
+		rc = -errno;
+	if (rc < 0)
+		return fail(rc, why, why_size, "make a directory", out.path);
+	(void)strncat(out.path, "/agent.sock",
+	              sizeof(out.path) - strlen(out.path) - 1);
+
+	directory = open_directory(out.path, true, why, why_size);
+	if (directory < 0)
+		return directory;
+	rc = bind_in_place(directory, "agent.sock", &out);
+	if (rc < 0)
+		return fail(rc, why, why_size, "listen", out.path);
+	*ret_socket = out;
+	return 0;
+}
+
+static int inherit_one(int fd, struct listen_socket *out)
+{
+	struct sockaddr_un address;
+	socklen_t size = sizeof(address);
+	int listening = 0;
+	socklen_t listening_size = sizeof(listening);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening,
+	               &listening_size) < 0 ||
+	    !listening ||
+	    getsockname(fd, (struct sockaddr *)&address, &size) < 0 ||
+	    address.sun_family != AF_UNIX || address.sun_path[0] == '\0')
+		return -EINVAL;
+
+	*out = (struct listen_socket){ .fd = fd, .lock = -1 };
+	(void)snprintf(out->path, sizeof(out->path), "%s", address.sun_path);
+	return fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ||
+	                       fcntl(fd, F_SETFL, O_NONBLOCK) < 0
+	               ? -errno
+	               : 0;
+}
+
+int listen_inherit(struct listen_socket *ret_sockets, size_t max, char *why,
+                   size_t why_size)
+{
+	const char *pid_text = getenv("LISTEN_PID");
+	const char *fds_text = getenv("LISTEN_FDS");
+	uint64_t pid = 0, count = 0;
+	bool is_for_us = pid_text && fds_text &&
+	                 number_parse(pid_text, INT32_MAX, &pid) == 0 &&
+	                 pid == (uint64_t)getpid();
+	int rc = is_for_us ? number_parse(fds_text, SYSTEMD_FDS_MAX, &count)
+	                   : 0;
+
+	(void)unsetenv("LISTEN_PID");
+	(void)unsetenv("LISTEN_FDS");
+	(void)unsetenv("LISTEN_FDNAMES");
+	if (rc < 0 || count > max) {
+		(void)snprintf(why, why_size,
+		               "LISTEN_FDS: %zu sockets at most are taken",
+		               max);
+		return -EINVAL;
+	}
+	for (size_t i = 0; i < count; i++) {
+		rc = inherit_one(LISTEN_FDS_START + (int)i, &ret_sockets[i]);
+		if (rc < 0) {
+			(void)snprintf(why, why_size,
+			               "LISTEN_FDS: descriptor %zu is not a "
+			               "listening Unix socket with a path",
+			               LISTEN_FDS_START + i);
+			return rc;
+		}
+	}
+	return (int)count;
+}
+
+void listen_remove(const struct listen_socket *socket)
+{
+	char dir[LISTEN_PATH_SIZE];
+	struct stat st;
+	char *slash;
+
+	if (!socket->is_ours || lstat(socket->path, &st) < 0 ||
+	    st.st_dev != socket->device || st.st_ino != socket->inode)
+		return;
+	(void)unlink(socket->path);
+
+	/* Only a directory made for one command is named so. */
+	(void)snprintf(dir, sizeof(dir), "%s", socket->path);
+	slash = strrchr(dir, '/');
+	if (slash && slash - dir > 10 && strncmp(slash - 10, "run.", 4) == 0) {
+		*slash = '\0';
+		(void)rmdir(dir);
+	}
+}

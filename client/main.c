@@ -1,0 +1,73 @@
+/* main.c - nixcache: finds the command and runs it */
+#include "client/cmd/verbs.h"
+#include "protocol/base/exit_status.h"
+#include "protocol/base/log.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct verb {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *help;
+} verbs[] = {
+	{ "push", cmd_push, "sign store paths and upload them" },
+	{ "status", cmd_status, "show what the agent holds" },
+	{ "lock", cmd_lock, "wipe the secrets" },
+	{ "unlock", cmd_unlock, "fetch the secrets now" },
+};
+
+#define VERB_COUNT (sizeof(verbs) / sizeof(verbs[0]))
+
+static void print_help(FILE *out)
+{
+	(void)fprintf(out, "usage: nixcache COMMAND [OPTION...] [ARG...]\n\n");
+	for (size_t i = 0; i < VERB_COUNT; i++)
+		(void)fprintf(out, "  %-10s %s\n", verbs[i].name,
+		              verbs[i].help);
+	(void)fprintf(out, "\nEach command has --help; see nixcache(1).  Start "
+	                   "an agent first: eval $(nixcache-agent)\n");
+}
+
+static int help(int argc, char **argv)
+{
+	char option[] = "--help";
+	char *words[] = { argc > 2 ? argv[2] : NULL, option, NULL };
+
+	for (size_t i = 0; argc > 2 && i < VERB_COUNT; i++) {
+		if (strcmp(verbs[i].name, argv[2]) == 0)
+			return verbs[i].run(2, words);
+	}
+	print_help(stdout);
+	return EXIT_DONE;
+}
+
+static int is_one_of(const char *word, const char *a, const char *b,
+                     const char *c)
+{
+	return strcmp(word, a) == 0 || strcmp(word, b) == 0 ||
+	       strcmp(word, c) == 0;
+}
+
+int main(int argc, char **argv)
+{
+	log_setup("nixcache", LOG_INFO);
+	if (argc < 2) {
+		print_help(stderr);
+		return EXIT_USAGE;
+	}
+	if (is_one_of(argv[1], "help", "--help", "-h"))
+		return help(argc, argv);
+	if (is_one_of(argv[1], "version", "--version", "-V")) {
+		(void)printf("nixcache %s\n", NIXCACHE_VERSION);
+		return EXIT_DONE;
+	}
+	for (size_t i = 0; i < VERB_COUNT; i++) {
+		if (strcmp(verbs[i].name, argv[1]) == 0)
+			return verbs[i].run(argc - 1, argv + 1);
+	}
+	(void)fprintf(stderr,
+	              "nixcache: %s: no such command\ntry: nixcache --help\n",
+	              argv[1]);
+	return EXIT_USAGE;
+}

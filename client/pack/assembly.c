@@ -1,0 +1,136 @@
+#include "client/pack/assembly.h"
+
+#include "protocol/base/cleanup.h"
+
+#include <errno.h>
+
+/* What a pack_part really is. */
+struct part {
+	struct pack_part part; /* first: see pack_part_free() */
+	struct region bytes;
+};
+
+void pack_part_free(struct pack_part *part)
+{
+	struct part *whole = (struct part *)part;
+
+	if (!part)
+		return;
+	region_clear(&whole->bytes);
+	free(whole);
+}
+
+void note_free(struct note *note)
+{
+	if (!note)
+		return;
+	pack_part_free(note->event.part);
+	free(note);
+}
+
+int assembly_init(struct assembly *assembly)
+{
+	struct assembly a = {
+		.file_sha256 = digest_new_sha256(),
+		.part_md5 = digest_new_md5(),
+	};
+
+	if (!a.file_sha256 || !a.part_md5) {
+		assembly_clear(&a);
+		return -ENOMEM;
+	}
+	*assembly = a;
+	return 0;
+}
+
+void assembly_clear(struct assembly *assembly)
+{
+	digest_free(assembly->file_sha256);
+	digest_free(assembly->part_md5);
+	region_clear(&assembly->gathered);
+	*assembly = (struct assembly){ .total = 0 };
+}
+
+/* Makes a part of what is gathered. */
+static int give_part(struct assembly *a, bool is_last, struct notes *parts)
+{
+	cleanup_free struct note *note = NULL;
+	cleanup_free struct part *part = NULL;
+	int rc;
+
+	if (a->parts == ASSEMBLY_PARTS_MAX)
+		return -EFBIG;
+
+	note = calloc(1, sizeof(*note));
+	part = calloc(1, sizeof(*part));
+	if (!note || !part)
+		return -ENOMEM;
+	rc = digest_final(a->part_md5, part->part.md5);
+	if (rc < 0)
+		return rc;
+
+	part->bytes = a->gathered;
+	a->gathered = (struct region){ .data = NULL };
+	part->part.data = part->bytes.data;
+	part->part.len = part->bytes.len;
+	part->part.number = ++a->parts;
+	part->part.is_last = is_last;
+	note->event.type = PACK_PART;
+	note->event.part = &take_ptr(part)->part;
+	TAILQ_INSERT_TAIL(parts, note, link);
+	note = NULL;
+	return 0;
+}
+
+static bool is_complete(const struct assembly *a, uint64_t total)
+{
+	return total > PACK_SINGLE_MAX && a->gathered.len >= PACK_PART_MIN;
+}
+
+static int add_bytes(struct assembly *a, struct region *block)
+{
+	int rc;
+
+	rc = digest_update(a->file_sha256, block->data, block->len);
+	if (rc == 0)
+		rc = digest_update(a->part_md5, block->data, block->len);
+	if (rc < 0)
+		return rc;
+	a->total += block->len;
+	return region_append(&a->gathered, block);
+}
+
+int assembly_add(struct assembly *assembly, struct region *block, bool is_last,
+                 struct notes *ret_parts)
+{
+	int rc = 0;
+
+	/* What is gathered can go without what comes now: neither a part nor
+	 * a copy need be larger than they must. */
+	if (is_complete(assembly, assembly->total + block->len))
+		rc = give_part(assembly, false, ret_parts);
+	if (rc == 0)
+		rc = add_bytes(assembly, block);
+	if (rc < 0)
+		return rc;
+
+	/* A block that is not the last is followed by one that has at least a
+	 * byte: the last part is never empty. */
+	if (is_last || is_complete(assembly, assembly->total))
+		rc = give_part(assembly, is_last, ret_parts);
+	return rc;
+}
+
+int assembly_end(struct assembly *assembly, struct nix_hash *ret_hash,
+                 uint64_t *ret_size)
+{
+	struct nix_hash hash;
+	int rc;
+
+	rc = digest_final(assembly->file_sha256, hash.sha256);
+	if (rc < 0)
+		return rc;
+	*ret_hash = hash;
+	*ret_size = assembly->total;
+	return 0;
+}

@@ -1,0 +1,46 @@
+/* assembly.h - one path's compressed blocks gathered into the parts of upload
+ *
+ * Blocks come in order.  Up to PACK_SINGLE_MAX bytes there is one part; from
+ * then on each part but the last has at least PACK_PART_MIN.
+ */
+#pragma once
+
+#include "client/pack/pack.h"
+#include "client/pack/region.h"
+
+#include <sys/queue.h>
+
+/* S3's limit. */
+#define ASSEMBLY_PARTS_MAX 10000
+
+/* An event on its way to the conductor. */
+struct note {
+	struct pack_event event;
+	TAILQ_ENTRY(note) link;
+};
+
+TAILQ_HEAD(notes, note);
+
+struct assembly {
+	struct digest *file_sha256; /* owned */
+	struct digest *part_md5;    /* owned */
+	uint64_t total;             /* compressed bytes so far */
+	unsigned parts;             /* given out so far */
+	struct region gathered;
+};
+
+/* 0 or -ENOMEM. */
+must_check int assembly_init(struct assembly *assembly);
+void assembly_clear(struct assembly *assembly);
+
+/* Takes the block's bytes.  Parts that are complete now are added to ret_parts
+ * (also if the call fails later on): at most two.  0, -ENOMEM, -EIO, -EFBIG. */
+must_check int assembly_add(struct assembly *assembly, struct region *block,
+                            bool is_last, struct notes *ret_parts);
+
+/* After the last block: the hash and size of everything. */
+must_check int assembly_end(struct assembly *assembly,
+                            struct nix_hash *ret_hash, uint64_t *ret_size);
+
+/* Frees a note and, if it still has one, its part. */
+void note_free(struct note *note);

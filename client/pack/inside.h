@@ -1,0 +1,103 @@
+/* inside.h - what the threads of a pack share, and the rules for touching it
+ *
+ * Everything is under pack.lock, except what is said to have one owner.  A
+ * function whose name begins with locked_ is called with the lock held.  The
+ * budget has a lock of its own that is only ever taken last, and nobody waits
+ * for the budget while holding pack.lock.
+ */
+#pragma once
+
+#include "client/pack/assembly.h"
+#include "client/pack/compress.h"
+
+#include <pthread.h>
+#include <sys/queue.h>
+
+#define PACK_READERS_MAX 2
+#define PACK_JOBS_MAX    256
+
+/* Owned by one thread or one queue at a time. */
+struct block {
+	struct job *job;
+	size_t index; /* within the job */
+	bool is_last;
+	struct region bytes;  /* as read, later as compressed */
+	uint64_t room_charge; /* taken for what compressing it needs */
+	STAILQ_ENTRY(block) link;
+};
+
+STAILQ_HEAD(blocks, block);
+
+struct job {
+	/* Set by pack_submit() for good. */
+	size_t id;
+	char *path; /* owned */
+	struct nix_hash expected_hash;
+	uint64_t expected_size;
+
+	bool is_over;      /* nothing of it goes out any more */
+	bool is_begun;     /* the assembly is there */
+	bool is_gathering; /* a thread is at its assembly, and owns that */
+	unsigned uses;     /* the reader, and each block */
+	size_t next_index;
+	struct blocks compressed; /* waiting for their turn */
+	struct assembly assembly;
+	struct note *farewell; /* owned until sent: done or failed */
+	TAILQ_ENTRY(job) link;
+};
+
+TAILQ_HEAD(jobs, job);
+
+struct packer {
+	struct pack *pack;
+	struct compressor *compressor;
+	pthread_t thread;
+};
+
+struct pack {
+	enum pack_compression compression;
+	struct budget *budget;
+	int event_fd;
+	size_t queued_max; /* bytes in `blocks` that make readers wait */
+
+	pthread_mutex_t lock;
+	pthread_cond_t has_jobs;   /* readers wait */
+	pthread_cond_t has_blocks; /* packers wait */
+	pthread_cond_t has_room;   /* readers wait */
+	bool is_stopping;
+	struct jobs waiting;  /* to be read */
+	struct jobs active;   /* begun, not over */
+	struct blocks blocks; /* to be compressed */
+	size_t queued;        /* bytes in `blocks` */
+	struct notes notes;   /* to be taken by the conductor */
+	uint64_t bytes_read;
+
+	size_t reader_count;
+	size_t packer_count;
+	pthread_t readers[PACK_READERS_MAX];
+	struct packer packers[PACK_JOBS_MAX];
+};
+
+/* A thread's life: argument and result as pthread_create() has them. */
+void *reader_run(void *pack);
+void *packer_run(void *packer);
+
+/* Adds events for the conductor and makes the descriptor readable. */
+void locked_send(struct pack *pack, struct notes *notes);
+
+/* Takes the events of a job back. */
+void locked_unsend(struct pack *pack, size_t id);
+
+/* Ends a job with an event; nothing happens if it is over.  detail is a
+ * sentence. */
+void locked_fail(struct pack *pack, struct job *job, int rc,
+                 const char *detail);
+
+/* Ends a job: nothing of it goes out any more. */
+void locked_end(struct pack *pack, struct job *job);
+
+/* One use less; the last one frees a job that is over. */
+void locked_unuse(struct job *job);
+
+/* Frees the block and its use of the job. */
+void locked_block_free(struct pack *pack, struct block *block);

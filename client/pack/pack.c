@@ -1,0 +1,349 @@
+#include "client/pack/pack.h"
+
+#include "client/pack/inside.h"
+#include "protocol/base/cleanup.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/eventfd.h>
+
+/*
+ * Theory of operation.
+ *
+ *   waiting -> reader -> blocks -> packer -> compressed -> assembly -> notes
+ *
+ * A job waits until a reader takes it.  The reader cuts its NAR into blocks,
+ * all of PACK_BLOCK_SIZE but the last, and hashes it; the last block goes on
+ * only when size and hash are the expected ones, so no part that says
+ * is_last ever comes of a path that has changed.  Packers compress blocks in
+ * any order.  Whoever finishes the block whose turn it is gathers it, and all
+ * that follow it and have come, into parts.  A job ends by its last part, by
+ * a failure or by pack_cancel(); what of it is still on its way is dropped
+ * where it is met, and the last block that goes frees the job.
+ *
+ * Memory.  Before a reader allocates a block it takes from the budget what the
+ * block costs and the most that it can become.  Nothing else ever waits for
+ * memory: the packer's output is paid for already, gathering only moves
+ * charges, and what compressing saved goes back.  Holders of memory are
+ *
+ *   1. blocks that are read, compressed or wait for an earlier one of their
+ *      job, which was paid for before them: these move on by themselves;
+ *   2. parts in the notes or with the conductor, who gives each back without
+ *      waiting for another event;
+ *   3. gathered bytes that are not yet a part.  Of a job read to its end they
+ *      become one by themselves, see 1.  Of a job that is being read they
+ *      wait for its reader.  At most PACK_SINGLE_MAX bytes wait for a reader.
+ *
+ * So when all readers wait for memory, 1 and 2 drain, and what remains taken
+ * is PACK_SINGLE_MAX for each reader.  The budget serves in the order of
+ * asking, and its limit is never below READ_FLOOR: that for each reader, and
+ * a block with its output.  Hence the first in the line gets its block,
+ * whatever the mix of paths, and that for ever.
+ *
+ * What compressors hold is taken off the budget beforehand.
+ */
+
+#define MIB             (1024ULL * 1024)
+#define TWO_READERS_MIN (128 * MIB)
+#define FLOOR_READER    ((uint64_t)PACK_SINGLE_MAX + MIB)
+#define FLOOR_BLOCK     (2ULL * PACK_BLOCK_SIZE + MIB)
+#define READ_FLOOR(n)   ((n)*FLOOR_READER + FLOOR_BLOCK)
+
+static_assert(READ_FLOOR(2) <= TWO_READERS_MIN, "two readers need more");
+static_assert(READ_FLOOR(1) <= PACK_BUDGET_MIN, "one reader needs more");
+
+static unsigned processor_count(void)
+{
+	cpu_set_t set;
+
+	if (sched_getaffinity(0, sizeof(set), &set) < 0)
+		return 1;
+	return (unsigned)CPU_COUNT(&set);
+}
+
+/* As many as asked for, but no more than there is memory for: what a
+ * compressor holds, and a block for each to work on. */
+static size_t choose_packers(const struct pack_options *options)
+{
+	uint64_t each = compress_memory(options->compression, options->level);
+	uint64_t left = options->max_memory - READ_FLOOR(1);
+	uint64_t count = options->jobs ? options->jobs : processor_count();
+	uint64_t most = options->max_memory / PACK_BLOCK_SIZE;
+
+	if (each > 0 && left / each < most)
+		most = left / each;
+	if (most > PACK_JOBS_MAX)
+		most = PACK_JOBS_MAX;
+	if (count > most)
+		count = most;
+	return count > 0 ? (size_t)count : 1;
+}
+
+/* What is left for blocks and parts, and how many readers that feeds. */
+static uint64_t choose_readers(const struct pack_options *options,
+                               size_t packers, size_t *ret_readers)
+{
+	uint64_t held =
+		packers * compress_memory(options->compression, options->level);
+	uint64_t left = 0;
+
+	if (held < options->max_memory)
+		left = options->max_memory - held;
+	*ret_readers = left < TWO_READERS_MIN ? 1 : 2;
+	return left < READ_FLOOR(1) ? READ_FLOOR(1) : left;
+}
+
+static int start_packer(struct pack *p, const struct pack_options *options)
+{
+	struct packer *packer = &p->packers[p->packer_count];
+	int rc;
+
+	packer->pack = p;
+	rc = compressor_new(options->compression, options->level,
+	                    &packer->compressor);
+	if (rc < 0)
+		return rc;
+	rc = pthread_create(&packer->thread, NULL, packer_run, packer);
+	if (rc != 0) {
+		compressor_free(packer->compressor);
+		return -rc;
+	}
+	p->packer_count++;
+	return 0;
+}
+
+/* Signals are for the conductor's thread: ours start with all blocked. */
+static int start_threads(struct pack *p, const struct pack_options *options,
+                         size_t packers, size_t readers)
+{
+	sigset_t all, before;
+	int rc = 0;
+
+	(void)sigfillset(&all);
+	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
+	while (rc == 0 && p->packer_count < packers)
+		rc = start_packer(p, options);
+	while (rc == 0 && p->reader_count < readers) {
+		rc = -pthread_create(&p->readers[p->reader_count], NULL,
+		                     reader_run, p);
+		if (rc == 0)
+			p->reader_count++;
+	}
+	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return rc;
+}
+
+static void init(struct pack *p)
+{
+	(void)pthread_mutex_init(&p->lock, NULL);
+	(void)pthread_cond_init(&p->has_jobs, NULL);
+	(void)pthread_cond_init(&p->has_blocks, NULL);
+	(void)pthread_cond_init(&p->has_room, NULL);
+	TAILQ_INIT(&p->waiting);
+	TAILQ_INIT(&p->active);
+	STAILQ_INIT(&p->blocks);
+	TAILQ_INIT(&p->notes);
+}
+
+static void close_at_exit(struct pack **slot)
+{
+	pack_close(*slot);
+}
+
+int pack_open(const struct pack_options *options, struct pack **ret_pack)
+{
+	__attribute__((__cleanup__(close_at_exit))) struct pack *p = NULL;
+	size_t packers, readers;
+	uint64_t limit;
+	int rc;
+
+	if (options->max_memory < PACK_BUDGET_MIN)
+		return -EINVAL;
+
+	p = calloc(1, sizeof(*p));
+	if (!p)
+		return -ENOMEM;
+	init(p);
+	packers = choose_packers(options);
+	limit = choose_readers(options, packers, &readers);
+	p->compression = options->compression;
+	p->queued_max = packers * PACK_BLOCK_SIZE / 2;
+	p->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (p->event_fd < 0)
+		return -errno;
+	p->budget = budget_new(limit);
+	if (!p->budget)
+		return -ENOMEM;
+
+	rc = start_threads(p, options, packers, readers);
+	if (rc < 0)
+		return rc;
+	*ret_pack = take_ptr(p);
+	return 0;
+}
+
+static void stop_threads(struct pack *p)
+{
+	(void)pthread_mutex_lock(&p->lock);
+	p->is_stopping = true;
+	(void)pthread_cond_broadcast(&p->has_jobs);
+	(void)pthread_cond_broadcast(&p->has_blocks);
+	(void)pthread_cond_broadcast(&p->has_room);
+	(void)pthread_mutex_unlock(&p->lock);
+	if (p->budget)
+		budget_stop(p->budget);
+
+	for (size_t i = 0; i < p->reader_count; i++)
+		(void)pthread_join(p->readers[i], NULL);
+	for (size_t i = 0; i < p->packer_count; i++) {
+		(void)pthread_join(p->packers[i].thread, NULL);
+		compressor_free(p->packers[i].compressor);
+	}
+}
+
+static void drop_blocks(struct pack *p, struct blocks *blocks)
+{
+	struct block *block;
+
+	while ((block = STAILQ_FIRST(blocks))) {
+		STAILQ_REMOVE_HEAD(blocks, link);
+		locked_block_free(p, block);
+	}
+}
+
+/* With a use of our own, so that dropping the last block leaves the job. */
+static void drop_job(struct pack *p, struct job *job)
+{
+	job->uses++;
+	drop_blocks(p, &job->compressed);
+	locked_end(p, job);
+	locked_unuse(job);
+}
+
+/* The threads are gone: no lock is needed. */
+static void drop_all(struct pack *p)
+{
+	struct note *note;
+	struct job *job;
+
+	drop_blocks(p, &p->blocks);
+	while ((job = TAILQ_FIRST(&p->waiting)))
+		drop_job(p, job);
+	while ((job = TAILQ_FIRST(&p->active)))
+		drop_job(p, job);
+	while ((note = TAILQ_FIRST(&p->notes))) {
+		TAILQ_REMOVE(&p->notes, note, link);
+		note_free(note);
+	}
+}
+
+void pack_close(struct pack *pack)
+{
+	if (!pack)
+		return;
+
+	stop_threads(pack);
+	drop_all(pack);
+	budget_release(pack->budget);
+	close_at(&pack->event_fd);
+	(void)pthread_cond_destroy(&pack->has_room);
+	(void)pthread_cond_destroy(&pack->has_blocks);
+	(void)pthread_cond_destroy(&pack->has_jobs);
+	(void)pthread_mutex_destroy(&pack->lock);
+	free(pack);
+}
+
+int pack_submit(struct pack *pack, size_t job, const char *path,
+                const struct nix_hash *expected_hash, uint64_t expected_size)
+{
+	cleanup_free struct note *farewell = calloc(1, sizeof(*farewell));
+	cleanup_free struct job *j = calloc(1, sizeof(*j));
+	cleanup_free char *copy = strdup(path);
+
+	if (!farewell || !j || !copy)
+		return -ENOMEM;
+
+	farewell->event.job = job;
+	*j = (struct job){
+		.id = job,
+		.path = take_ptr(copy),
+		.expected_hash = *expected_hash,
+		.expected_size = expected_size,
+		.farewell = take_ptr(farewell),
+	};
+	STAILQ_INIT(&j->compressed);
+	(void)pthread_mutex_lock(&pack->lock);
+	TAILQ_INSERT_TAIL(&pack->waiting, j, link);
+	(void)pthread_cond_signal(&pack->has_jobs);
+	(void)pthread_mutex_unlock(&pack->lock);
+	j = NULL;
+	return 0;
+}
+
+static struct job *locked_find(const struct jobs *jobs, size_t id)
+{
+	struct job *job;
+
+	TAILQ_FOREACH(job, jobs, link)
+	{
+		if (job->id == id)
+			break;
+	}
+	return job;
+}
+
+void pack_cancel(struct pack *pack, size_t job)
+{
+	struct job *j;
+
+	(void)pthread_mutex_lock(&pack->lock);
+	locked_unsend(pack, job);
+	j = locked_find(&pack->active, job);
+	if (!j)
+		j = locked_find(&pack->waiting, job);
+	if (j)
+		locked_end(pack, j);
+	(void)pthread_cond_broadcast(&pack->has_room);
+	(void)pthread_mutex_unlock(&pack->lock);
+}
+
+int pack_fd(const struct pack *pack)
+{
+	return pack->event_fd;
+}
+
+int pack_next(struct pack *pack, struct pack_event *ret_event)
+{
+	struct note *note;
+	uint64_t count;
+
+	(void)pthread_mutex_lock(&pack->lock);
+	note = TAILQ_FIRST(&pack->notes);
+	if (note) {
+		TAILQ_REMOVE(&pack->notes, note, link);
+		if (TAILQ_EMPTY(&pack->notes))
+			(void)!read(pack->event_fd, &count, sizeof(count));
+	}
+	(void)pthread_mutex_unlock(&pack->lock);
+	if (!note)
+		return 0;
+
+	*ret_event = note->event;
+	free(note);
+	return 1;
+}
+
+uint64_t pack_bytes_read(const struct pack *pack)
+{
+	/* The lock is no part of what the caller sees as constant. */
+	struct pack *p = (struct pack *)(uintptr_t)pack;
+	uint64_t count;
+
+	(void)pthread_mutex_lock(&p->lock);
+	count = p->bytes_read;
+	(void)pthread_mutex_unlock(&p->lock);
+	return count;
+}

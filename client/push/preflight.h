@@ -1,0 +1,16 @@
+/* preflight.h - what must be true of a cache before anything is put into it */
+#pragma once
+
+#include "client/cache/cache.h"
+
+/* Reads nix-cache-info: 0 and *ret_is_missing, or an exit status with a
+ * sentence in why (unreachable, refused, made for another store). */
+must_check int preflight_check(struct cache *cache,
+                               const struct agent_cache *config,
+                               bool *ret_is_missing, char *why,
+                               size_t why_size);
+
+/* Makes it.  0, or an exit status with a sentence. */
+must_check int preflight_make(struct cache *cache,
+                              const struct agent_cache *config, char *why,
+                              size_t why_size);

@@ -1,0 +1,308 @@
+#include "client/ui/progress.h"
+
+#include "protocol/base/bytes.h"
+#include "protocol/base/fd.h"
+#include "protocol/base/number.h"
+#include "protocol/varlink/json_write.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#define REDRAW_MS     100
+#define LINE_MAX_SIZE 1024
+#define WIDTH_USUAL   80
+
+enum look {
+	LOOK_TERMINAL,
+	LOOK_PLAIN,
+	LOOK_QUIET,
+	LOOK_JSON,
+};
+
+struct progress {
+	enum look look;
+	bool is_coloured;
+	bool has_line; /* a line that will be redrawn is on the screen */
+	struct progress_plan plan;
+	size_t done;
+	size_t failed;
+	long long began_ms;
+	long long drawn_ms;
+	char current[128]; /* name of the path that was begun last */
+};
+
+struct progress *progress_new(enum progress_mode mode)
+{
+	struct progress *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		return NULL;
+	p->began_ms = clock_boot_ms();
+	switch (mode) {
+	case PROGRESS_AUTO:
+		p->look = isatty(STDERR_FILENO) ? LOOK_TERMINAL : LOOK_PLAIN;
+		break;
+	case PROGRESS_QUIET:
+		p->look = LOOK_QUIET;
+		break;
+	case PROGRESS_JSON:
+		p->look = LOOK_JSON;
+		break;
+	}
+	/* no-color.org: any value but the empty one turns colour off */
+	p->is_coloured = p->look == LOOK_TERMINAL &&
+	                 !(getenv("NO_COLOR") && *getenv("NO_COLOR"));
+	return p;
+}
+
+static void erase_line(struct progress *p)
+{
+	if (p->has_line)
+		(void)fputs("\r\033[K", stderr);
+	p->has_line = false;
+}
+
+void progress_free(struct progress *p)
+{
+	if (!p)
+		return;
+	erase_line(p);
+	free(p);
+}
+
+/* "/nix/store/<hash>-hello" is known to a person as "hello". */
+static const char *name_of(const char *store_path)
+{
+	const char *slash = strrchr(store_path, '/');
+	const char *base = slash ? slash + 1 : store_path;
+	const char *dash = strchr(base, '-');
+
+	return dash ? dash + 1 : base;
+}
+
+static void begin_event(struct buffer *out, const char *event)
+{
+	buffer_init(out, LINE_MAX_SIZE * 4);
+	buffer_append_char(out, '{');
+	json_put_text_member(out, "event", bytes_of_text(event));
+}
+
+static void print_event(struct buffer *out)
+{
+	buffer_append_text(out, "}\n");
+	if (buffer_end(out) == 0)
+		(void)fwrite(out->data, 1, out->len, stdout);
+	(void)fflush(stdout);
+	buffer_clear(out);
+}
+
+static void put_path(struct buffer *out, const char *store_path)
+{
+	json_put_text_member(out, "storePath", bytes_of_text(store_path));
+}
+
+static void print_plan(const struct progress *p, const char *cache)
+{
+	const struct progress_plan *plan = &p->plan;
+	char size[NUMBER_SIZE_TEXT];
+
+	number_format_size(plan->nar_bytes, size, sizeof(size));
+	(void)fprintf(stderr,
+	              "%s: %zu of %zu paths to push (%s); %zu there already, "
+	              "%zu from upstream\n",
+	              cache, plan->push_count, plan->path_count, size,
+	              plan->present_count, plan->upstream_count);
+}
+
+void progress_plan(struct progress *p, const struct progress_plan *plan,
+                   const char *cache)
+{
+	struct buffer out;
+
+	p->plan = *plan;
+	if (p->look == LOOK_QUIET)
+		return;
+	if (p->look != LOOK_JSON) {
+		print_plan(p, cache);
+		return;
+	}
+	begin_event(&out, "plan");
+	json_put_text_member(&out, "cache", bytes_of_text(cache));
+	json_put_int_member(&out, "paths", (int64_t)plan->path_count);
+	json_put_int_member(&out, "push", (int64_t)plan->push_count);
+	json_put_int_member(&out, "present", (int64_t)plan->present_count);
+	json_put_int_member(&out, "upstream", (int64_t)plan->upstream_count);
+	json_put_int_member(&out, "narBytes", (int64_t)plan->nar_bytes);
+	print_event(&out);
+}
+
+void progress_would_push(struct progress *p, const char *store_path,
+                         uint64_t nar_size)
+{
+	struct buffer out;
+
+	if (p->look != LOOK_JSON) {
+		(void)printf("%s\n", store_path);
+		return;
+	}
+	begin_event(&out, "would-push");
+	put_path(&out, store_path);
+	json_put_int_member(&out, "narSize", (int64_t)nar_size);
+	print_event(&out);
+}
+
+void progress_started(struct progress *p, const char *store_path,
+                      uint64_t nar_size)
+{
+	struct buffer out;
+
+	(void)snprintf(p->current, sizeof(p->current), "%s",
+	               name_of(store_path));
+	if (p->look != LOOK_JSON)
+		return;
+	begin_event(&out, "started");
+	put_path(&out, store_path);
+	json_put_int_member(&out, "narSize", (int64_t)nar_size);
+	print_event(&out);
+}
+
+static void print_done(struct progress *p, const char *store_path,
+                       uint64_t nar_size, uint64_t file_size)
+{
+	char nar[NUMBER_SIZE_TEXT], file[NUMBER_SIZE_TEXT];
+
+	number_format_size(nar_size, nar, sizeof(nar));
+	number_format_size(file_size, file, sizeof(file));
+	erase_line(p);
+	(void)fprintf(stderr, "%s%s%s %s (%s, %s packed)\n",
+	              p->is_coloured ? "\033[32m" : "", "pushed",
+	              p->is_coloured ? "\033[0m" : "", name_of(store_path), nar,
+	              file);
+}
+
+void progress_done(struct progress *p, const char *store_path,
+                   uint64_t nar_size, uint64_t file_size)
+{
+	struct buffer out;
+
+	p->done++;
+	if (p->look == LOOK_QUIET)
+		return;
+	if (p->look != LOOK_JSON) {
+		print_done(p, store_path, nar_size, file_size);
+		return;
+	}
+	begin_event(&out, "pushed");
+	put_path(&out, store_path);
+	json_put_int_member(&out, "narSize", (int64_t)nar_size);
+	json_put_int_member(&out, "fileSize", (int64_t)file_size);
+	print_event(&out);
+}
+
+void progress_failed(struct progress *p, const char *store_path,
+                     const char *error)
+{
+	struct buffer out;
+
+	p->failed++;
+	erase_line(p);
+	(void)fprintf(stderr, "%sfailed%s %s: %s\n",
+	              p->is_coloured ? "\033[31m" : "",
+	              p->is_coloured ? "\033[0m" : "", store_path, error);
+	if (p->look != LOOK_JSON)
+		return;
+	begin_event(&out, "failed");
+	put_path(&out, store_path);
+	json_put_text_member(&out, "error", bytes_of_text(error));
+	print_event(&out);
+}
+
+static unsigned screen_width(void)
+{
+	struct winsize size;
+
+	if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_col == 0)
+		return WIDTH_USUAL;
+	return size.ws_col < LINE_MAX_SIZE ? size.ws_col : LINE_MAX_SIZE - 1;
+}
+
+void progress_tick(struct progress *p, uint64_t bytes_read, uint64_t bytes_sent)
+{
+	char line[LINE_MAX_SIZE], sent[NUMBER_SIZE_TEXT],
+		rate[NUMBER_SIZE_TEXT];
+	long long now_ms = clock_boot_ms();
+	long long spent_ms = now_ms - p->began_ms;
+	unsigned percent = 100;
+
+	if (p->look != LOOK_TERMINAL || now_ms - p->drawn_ms < REDRAW_MS)
+		return;
+	p->drawn_ms = now_ms;
+	if (p->plan.nar_bytes > 0 && bytes_read < p->plan.nar_bytes)
+		percent = (unsigned)(bytes_read * 100 / p->plan.nar_bytes);
+	number_format_size(bytes_sent, sent, sizeof(sent));
+	number_format_size(spent_ms > 0 ? bytes_sent * 1000 / (uint64_t)spent_ms
+	                                : 0,
+	                   rate, sizeof(rate));
+	(void)snprintf(line, sizeof(line),
+	               "%zu/%zu paths, %u%% read, %s sent, "
+	               "%s/s  %s",
+	               p->done, p->plan.push_count, percent, sent, rate,
+	               p->current);
+	line[screen_width() - 1] = '\0';
+	erase_line(p);
+	(void)fputs(line, stderr);
+	(void)fflush(stderr);
+	p->has_line = true;
+}
+
+void progress_notice(struct progress *p, const char *format, ...)
+{
+	char text[LINE_MAX_SIZE];
+	struct buffer out;
+	va_list args;
+
+	if (p->look == LOOK_QUIET)
+		return;
+	va_start(args, format);
+	(void)vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	if (p->look != LOOK_JSON) {
+		erase_line(p);
+		(void)fprintf(stderr, "%s\n", text);
+		return;
+	}
+	begin_event(&out, "notice");
+	json_put_text_member(&out, "text", bytes_of_text(text));
+	print_event(&out);
+}
+
+void progress_end(struct progress *p, size_t pushed, size_t failed,
+                  uint64_t bytes_sent)
+{
+	long long spent_ms = clock_boot_ms() - p->began_ms;
+	char sent[NUMBER_SIZE_TEXT];
+	struct buffer out;
+
+	erase_line(p);
+	if (p->look == LOOK_QUIET)
+		return;
+	number_format_size(bytes_sent, sent, sizeof(sent));
+	if (p->look != LOOK_JSON) {
+		(void)fprintf(
+			stderr,
+			"%zu pushed, %zu failed, %s sent in %lld.%lld s\n",
+			pushed, failed, sent, spent_ms / 1000,
+			spent_ms % 1000 / 100);
+		return;
+	}
+	begin_event(&out, "end");
+	json_put_int_member(&out, "pushed", (int64_t)pushed);
+	json_put_int_member(&out, "failed", (int64_t)failed);
+	json_put_int_member(&out, "bytesSent", (int64_t)bytes_sent);
+	json_put_int_member(&out, "milliseconds", (int64_t)spent_ms);
+	print_event(&out);
+}

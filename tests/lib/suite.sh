@@ -1,0 +1,242 @@
+# suite.sh - finds the tests of a suite, runs one, counts what it said
+#
+# A test is tests/SUITE/NAME.sh, or a C test that meson knows by SUITE (the
+# suite unit-asan holds the unit tests of the sanitizer build).  Each speaks
+# TAP; benchmarks and fuzzers speak by exit status only.
+#
+# A shell test may say in its head "# timeout: SECONDS", "# needs: s3", and, in
+# the suites that look at sources only, "# needs: build".
+
+# An interpreter manager's wrapper is slow and may be of any version.
+python=/usr/bin/python3
+test_timeout=120
+passed=0 failed=0 skipped=0
+
+# Prints SUITE/NAME, one a line.
+suite_tests() {
+	local suite=$1 file
+
+	for file in "$root/tests/$suite"/*.sh; do
+		[[ -f $file ]] && echo "$suite/$(basename "$file" .sh)"
+	done
+	case $suite in
+	unit | unit-asan) suite_c_sources unit "$suite" test_ ;;
+	attack) suite_c_sources attack attack test_ ;;
+	bench) suite_c_sources bench bench bench_ ;;
+	fuzz) suite_c_sources fuzz fuzz fuzz_ ;;
+	esac
+	return 0
+}
+
+# True if a suite has a test of that whole name.
+suite_has() {
+	[[ $'\n'$(suite_tests "$1")$'\n' == *$'\n'"$2"$'\n'* ]]
+}
+
+suite_c_sources() {
+	local file
+	for file in "$root/tests/$1/$3"*.c; do
+		file=$(basename "$file" .c)
+		[[ $file == *'*' ]] || echo "$2/${file#"$3"}"
+	done
+}
+
+suite_begin() {
+	mkdir -p "$work/out" "$work/home"
+	# Where an interrupt in the midst of a redirection can still speak.
+	exec {said}>&1
+}
+
+suite_build_of() {
+	case $1 in
+	unit-asan) echo asan ;;
+	fuzz) echo fuzz ;;
+	*) echo plain ;;
+	esac
+}
+
+# Runs SUITE/NAME.
+suite_run() {
+	local suite=${1%%/*} name=${1#*/} build script command
+
+	build=$(suite_build_of "$suite")
+	script=$root/tests/$suite/$name.sh
+	if [[ $suite != lint && $suite != tidy ]] || suite_says "$script" build; then
+		build_ensure "$build" || return 1
+	fi
+
+	if [[ -f $script ]]; then
+		suite_run_script "$1" "$script" "$(build_folder "$build")"
+	elif [[ $suite == fuzz ]]; then
+		suite_run_status "$1" "${NIXCACHE_FUZZ_SECONDS:-60}" \
+			"$(build_folder fuzz)/tests/fuzz/fuzz_$name"
+	else
+		command=$(suite_c_command "$suite" "$name" "$build")
+		if [[ ! $command ]]; then
+			suite_fail "$1" 'meson does not know this test'
+			return 1
+		fi
+		suite_run_contained "$1" "$test_timeout" bash -c "exec $command"
+	fi
+}
+
+suite_c_command() {
+	build_c_tests "$3" | awk -F '\t' -v suite="${1%-asan}" -v name="$2" \
+		'$1 == suite && $2 == name { print $3 }'
+}
+
+# True if the head of a script says that it needs this.
+suite_says() {
+	[[ -f $1 ]] && sed -n 1,12p "$1" | grep -qx "# needs: $2"
+}
+
+suite_run_script() {
+	local limit
+	limit=$(sed -n '1,12s/^# timeout: //p' "$2")
+	if suite_says "$2" s3; then
+		suite_need_s3 || return 1
+	fi
+	if [[ $1 == bench/* ]]; then
+		suite_run_status "$1" '' bash "$2" "$3"
+	else
+		suite_run_contained "$1" "${limit:-$test_timeout}" bash "$2" "$3"
+	fi
+}
+
+# One cluster for the whole run; it is stopped by the trap in tests/run.
+suite_need_s3() {
+	if [[ ! ${s3_state:-} ]]; then
+		suite_run_command build/s3 radosgw_start "$work/s3"
+		s3_state=$?
+	fi
+	return "$s3_state"
+}
+
+# What a test may see of the caller's environment: nothing but this.
+suite_environment() {
+	env -i HOME="$work/home" LC_ALL=C.UTF-8 TERM=dumb USER="$(id -un)" \
+		PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+		TMPDIR="$work" NIXCACHE_TEST_S3="${s3_work:-}" \
+		NIXCACHE_TEST_KEEP="$keep" \
+		ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1 \
+		UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 "$@"
+}
+
+# In the background, since bash runs a trap only between its own commands: an
+# interrupt must not wait for the test.
+suite_contain() {
+	suite_environment "$python" "$root/tests/lib/contain.py" "$@" \
+		</dev/null &
+	contained=$!
+	wait "$contained"
+}
+
+# Stops the test that is running, and all that it started.
+suite_stop() {
+	[[ ${contained:-} ]] && kill "$contained" 2>/dev/null && wait "$contained"
+	return 0
+}
+
+# Runs a command that speaks TAP: NAME SECONDS COMMAND...
+suite_run_contained() {
+	local name=$1 limit=$2 out=$work/out/${1//\//.} start rc
+	shift 2
+	test_running=$name
+	start=$EPOCHREALTIME
+	suite_contain "$limit" "$@" >"$out" 2>&1
+	rc=$?
+	suite_count "$name" "$out" "$rc" "$(suite_seconds "$start")"
+}
+
+# Runs a command that speaks by exit status, and lets it be seen.
+suite_run_status() {
+	local name=$1 seconds=$2 start rc
+	shift 2
+	if [[ $seconds ]]; then
+		set -- "$@" -max_total_time="$seconds" -print_final_stats=1
+	fi
+	test_running=$name
+	start=$EPOCHREALTIME
+	suite_contain 3600 "$@"
+	rc=$?
+	suite_count_status "$name" "$rc" "$(suite_seconds "$start")"
+}
+
+# Runs a step of the run itself as a test: NAME FUNCTION...  Its output is
+# shown when it fails.
+suite_run_command() {
+	local name=$1 out=$work/out/${1//\//.} start rc
+	shift
+	test_running=$name
+	start=$EPOCHREALTIME
+	"$@" >"$out" 2>&1 </dev/null
+	rc=$?
+	((rc == 0)) || sed 's/^/    /' "$out"
+	suite_count_status "$name" "$rc" "$(suite_seconds "$start")"
+	return "$rc"
+}
+
+suite_seconds() {
+	awk -v a="$1" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.1f", b - a }'
+}
+
+suite_count_status() {
+	if (($2 == 0)); then
+		passed=$((passed + 1))
+		printf 'ok    %-32s %8s %6s s\n' "$1" '' "$3"
+	else
+		failed=$((failed + 1))
+		printf 'FAIL  %-32s exit %3s %6s s\n' "$1" "$2" "$3"
+	fi
+}
+
+suite_fail() {
+	failed=$((failed + 1))
+	printf 'FAIL  %-32s %s\n' "$1" "$2"
+}
+
+# Counts the TAP of one test: NAME OUTPUT EXIT-STATUS SECONDS.  What TAP cannot
+# say itself (too few lines, a bad end, silence) is one failure more.
+suite_count() {
+	local name=$1 out=$2 rc=$3 seconds=$4 p f s plan all trouble=''
+
+	read -r p f s plan all < <(awk '
+		/^ok/ && /# [Ss][Kk][Ii][Pp]/ { s++; n++; next }
+		/^ok/ { p++; n++; next }
+		/^not ok/ { f++; n++; next }
+		/^1\.\.0/ { s++; plan = 0; next }
+		/^1\.\.[0-9]+/ { plan = substr($1, 4) }
+		END { print p + 0, f + 0, s + 0, plan == "" ? "-" : plan, n + 0 }
+	' "$out")
+
+	if ((rc == 124)); then
+		trouble='did not end in time'
+	elif ((rc == 125)); then
+		trouble='left a nixcache process running'
+	elif [[ $plan == - ]]; then
+		trouble="never said how many checks it has (exit status $rc)"
+	elif ((plan != all)); then
+		trouble="planned $plan checks and made $all (exit status $rc)"
+	elif ((rc != 0 && f == 0)); then
+		trouble="exit status $rc"
+	fi
+	[[ ! $trouble ]] || f=$((f + 1))
+
+	passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+	if ((f > 0)); then
+		printf 'FAIL  %-32s %d of %d %6s s  %s\n' "$name" "$f" \
+			$((p + f + s)) "$seconds" "$trouble"
+		sed 's/^/    /' "$out"
+	else
+		printf 'ok    %-32s %8s %6s s\n' "$name" "$p" "$seconds"
+		sed -n 's/^\(ok.*# [Ss][Kk][Ii][Pp].*\)/    \1/p
+			s/^\(1\.\.0.*\)/    \1/p' "$out"
+	fi
+}
+
+suite_totals() {
+	local tail=''
+	((skipped == 0)) || tail=", $skipped skipped"
+	echo "$passed passed, $failed failed$tail"
+	((failed == 0 && passed > 0)) || exit 1
+}

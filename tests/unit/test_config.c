@@ -1,0 +1,630 @@
+#include "tests/lib/test.h"
+
+#include "agent/config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define KEY_A "a-1:6NCHdD59X431o0gWypbMrAURkbJ16ZPMQFGspcDShjY="
+#define KEY_B "b-1:6NCHdD59X431o0gWypbMrAURkbJ16ZPMQFGspcDShjY="
+#define UPSTREAM \
+	"cache.nixos.org-1:6NCHdD59X431o0gWypbMrAURkbJ16ZPMQFGspcDShjY="
+#define FILE_CACHE "[cache f]\nstore = file:///srv/cache\n"
+#define S3_STORE                                                     \
+	"store = s3://ai-dev-env/nix/cache?endpoint=s3.us-east-005." \
+	"backblazeb2.com&region=us-east-005\n"
+#define S3_KEYS                                              \
+	"access-key-id = op://Dev/backblaze/access-key-id\n" \
+	"secret-access-key = op://Dev/backblaze/access-secret-key\n"
+
+struct loaded {
+	struct config *config; /* NULL on failure */
+	int rc;
+	char path[64];
+	char why[1024];
+};
+
+/* Writes len bytes to a file and loads it. */
+static struct loaded load_bytes(const char *text, size_t len)
+{
+	struct loaded l = { .path = "/tmp/nixcache-config-XXXXXX" };
+	int fd = mkstemp(l.path);
+
+	CHECK(fd >= 0 && write(fd, text, len) == (ssize_t)len);
+	(void)close(fd);
+	l.rc = config_load(l.path, &l.config, l.why, sizeof(l.why));
+	(void)unlink(l.path);
+	return l;
+}
+
+static struct loaded load(const char *text)
+{
+	return load_bytes(text, strlen(text));
+}
+
+/* The text is refused with "FILE:line: ...words...". */
+static void check_refused(const char *text, int line, const char *words)
+{
+	struct loaded l = load(text);
+	char start[128];
+
+	if (line > 0)
+		(void)snprintf(start, sizeof(start), "%s:%d: ", l.path, line);
+	else
+		(void)snprintf(start, sizeof(start), "%s: ", l.path);
+	if (l.rc != -EINVAL || strncmp(l.why, start, strlen(start)) != 0 ||
+	    !strstr(l.why, words)) {
+		(void)printf("# rc %d why \"%s\" wanted line %d \"%s\"\n", l.rc,
+		             l.why, line, words);
+		CHECK(!"refused with the right words");
+	}
+	CHECK(l.config == NULL);
+	config_free(l.config);
+}
+
+static void the_example_of_the_manual_is_read(void)
+{
+	struct loaded l =
+		load("[agent]\nidle = 20m\nlifetime = 10h\nop = /usr/bin/op\n"
+	             "op-timeout = 30s\n"
+	             "\n# a comment\n[cache ai-dev-env]\n" S3_STORE
+	             "public-key = " KEY_A "\npublic-key = " KEY_B "\n"
+	             "signing-key = op://Dev/backblaze/nix-signing-key\n"
+	             "signing-key = file:/run/keys/second\n" S3_KEYS
+	             "session-token = command:echo a=b:c; echo d\n"
+	             "compression = xz\ncompression-level = 9\n"
+	             "store-dir = /gnu/store\n");
+	const struct config *c = l.config;
+
+	CHECK(l.rc == 0 && c);
+	if (!c)
+		return;
+	CHECK(c->idle == 1200 && c->lifetime == 36000 && c->op_timeout == 30);
+	CHECK(strcmp(c->op, "/usr/bin/op") == 0);
+	CHECK(strcmp(c->path, l.path) == 0);
+	CHECK(c->cache_count == 1 && c->slot_count == 5);
+	CHECK(strcmp(c->caches[0].name, "ai-dev-env") == 0);
+	CHECK(strcmp(c->caches[0].store.bucket, "ai-dev-env") == 0);
+	CHECK(strcmp(c->caches[0].store.prefix, "nix/cache") == 0);
+	CHECK(strncmp(c->caches[0].store_text, "s3://ai-dev-env/", 16) == 0);
+	CHECK(c->caches[0].public_key_count == 2);
+	CHECK(strcmp(c->caches[0].public_keys[1].name, "b-1") == 0);
+	CHECK(strcmp(c->caches[0].compression, "xz") == 0);
+	CHECK(c->caches[0].compression_level == 9);
+	CHECK(c->caches[0].priority == -1);
+	CHECK(strcmp(c->caches[0].store_dir, "/gnu/store") == 0);
+	CHECK(c->caches[0].upstream_keys.count == 1);
+	CHECK(strcmp(c->caches[0].upstream_keys.items[0], UPSTREAM) == 0);
+	CHECK(c->slots[0].source == SECRET_OP && c->slots[0].line == 12);
+	CHECK(strcmp(c->slots[0].spec, "op://Dev/backblaze/nix-signing-key") ==
+	      0);
+	CHECK(c->slots[1].source == SECRET_FILE);
+	CHECK(strcmp(c->slots[1].spec, "/run/keys/second") == 0);
+	CHECK(c->slots[4].source == SECRET_COMMAND);
+	CHECK(strcmp(c->slots[4].spec, "echo a=b:c; echo d") == 0);
+	CHECK(!config_has_spent_source(c));
+	config_free(l.config);
+}
+
+static void what_is_not_said_has_its_usual_value(void)
+{
+	struct loaded l = load(FILE_CACHE);
+
+	CHECK(l.rc == 0 && l.config);
+	if (!l.config)
+		return;
+	CHECK(l.config->idle == CONFIG_IDLE_USUAL);
+	CHECK(l.config->lifetime == CONFIG_LIFETIME_USUAL);
+	CHECK(l.config->op == NULL && l.config->op_timeout == 120);
+	CHECK(strcmp(l.config->caches[0].store_dir, "/nix/store") == 0);
+	CHECK(strcmp(l.config->caches[0].compression, "zstd") == 0);
+	CHECK(l.config->caches[0].compression_level == -1);
+	CHECK(l.config->slot_count == 0);
+	config_free(l.config);
+}
+
+static void several_caches_keep_their_secrets_apart(void)
+{
+	struct loaded l =
+		load("[cache a]\n" S3_STORE S3_KEYS FILE_CACHE
+	             "signing-key = op://Dev/other/key\nupstream-key = none\n"
+	             "[cache g]\nstore = file:///srv/g?priority=30&"
+	             "compression=none\nupstream-key = " KEY_A
+	             "\nupstream-key = " KEY_B "\n");
+	char shown[128];
+
+	CHECK(l.rc == 0 && l.config);
+	if (!l.config)
+		return;
+	CHECK(l.config->cache_count == 3 && l.config->slot_count == 3);
+	CHECK(l.config->slots[0].cache == 0 && l.config->slots[2].cache == 1);
+	CHECK(l.config->caches[1].upstream_keys.count == 0);
+	CHECK(l.config->caches[2].upstream_keys.count == 2);
+	CHECK(l.config->caches[2].priority == 30);
+	CHECK(strcmp(l.config->caches[2].compression, "none") == 0);
+	config_describe_slot(l.config, 2, shown, sizeof(shown));
+	CHECK(strcmp(shown, "cache f: signing-key") == 0);
+	config_describe_slot(l.config, 99, shown, sizeof(shown));
+	CHECK(strcmp(shown, "a secret") == 0);
+	config_free(l.config);
+}
+
+static void never_and_zero_mean_no_limit(void)
+{
+	struct loaded l =
+		load("[agent]\nidle = never\nlifetime = 0\n" FILE_CACHE);
+
+	CHECK(l.rc == 0 && l.config && l.config->idle == 0);
+	CHECK(l.config && l.config->lifetime == 0);
+	config_free(l.config);
+}
+
+static void a_secret_had_only_once_turns_the_idle_lock_off(void)
+{
+	struct loaded l = load(FILE_CACHE "signing-key = env:KEY\n");
+
+	CHECK(l.rc == 0 && l.config && config_has_spent_source(l.config));
+	CHECK(l.config && l.config->idle == 0);
+	config_free(l.config);
+
+	l = load("[agent]\nidle = 5m\n" FILE_CACHE "signing-key = fd:7\n");
+	CHECK(l.rc == 0 && l.config && config_has_spent_source(l.config));
+	CHECK(l.config && l.config->idle == 300);
+	config_free(l.config);
+}
+
+static const struct {
+	const char *text;
+	int line;
+	const char *words;
+} refused[] = {
+	{ "", 0, "no [cache NAME]" },
+	{ "[agent]\nidle = 1h\n", 0, "no [cache NAME]" },
+	{ "idle = 1h\n", 1, "before any section" },
+	{ "[agent]\nidel = 1h\n", 2, "idel: unknown key of [agent]" },
+	{ "[agent]\nstore = file:///a\n", 2, "unknown key of [agent]" },
+	{ FILE_CACHE "idle = 1h\n", 3, "unknown key of [cache]" },
+	{ "[agnet]\n", 1, "unknown section" },
+	{ "[cache]\n", 1, "unknown section" },
+	{ "[cache ]\n", 1, "the name of a cache" },
+	{ "[cache a b]\n", 1, "the name of a cache" },
+	{ "[cache ../a]\n", 1, "the name of a cache" },
+	{ "[agent\nidle = 1h\n", 1, "no ']'" },
+	{ "[agent] idle = 1h\n", 1, "after ']'" },
+	{ "[agent]\n[agent]\n", 2, "[agent] is here twice" },
+	{ FILE_CACHE FILE_CACHE, 3, "[cache f] is here twice" },
+	{ "[agent]\nidle\n", 2, "neither" },
+	{ "[agent]\nidle =\n", 2, "idle: has no value" },
+	{ "[agent]\nidle = ; later\n", 2, "idle: has no value" },
+	{ "[agent]\nidle = 1 h\n", 2, "idle: wants a time" },
+	{ "[agent]\nidle = -1\n", 2, "idle: wants a time" },
+	{ "[agent]\nlifetime = soon\n", 2, "lifetime: wants a time" },
+	{ "[agent]\nidle = 1h\nidle = 2h\n", 3, "idle: is here twice" },
+	{ "[agent]\nop = op\n", 2, "op: wants an absolute path" },
+	{ "[agent]\nop-timeout = 0\n", 2, "op-timeout: wants" },
+	{ "[agent]\nop-timeout = 3601\n", 2, "op-timeout: wants" },
+	{ "[cache a]\n", 1, "cache a: has no store" },
+	{ "\n\n[cache a]\nstore = ftp://x\n", 4, "store: " },
+	{ "[cache a]\n" S3_STORE, 1, "access-key-id and secret" },
+	{ "[cache a]\n" S3_STORE "access-key-id = env:A\n", 1,
+	  "needs secret-access-key" },
+	{ "[cache a]\n" S3_STORE "secret-access-key = env:A\n", 1,
+	  "needs access-key-id" },
+	{ FILE_CACHE S3_KEYS, 1, "takes no S3 credentials" },
+	{ FILE_CACHE "store = file:///b\n", 3, "store: is here twice" },
+	{ FILE_CACHE "store-dir = nix\n", 3, "store-dir" },
+	{ FILE_CACHE "store-dir = /nix/store/\n", 3, "store-dir" },
+	{ FILE_CACHE "store-dir = /nix/../store\n", 3, "store-dir" },
+	{ FILE_CACHE "public-key = abc\n", 3, "public-key: wants" },
+	{ FILE_CACHE "public-key = " KEY_A "\npublic-key = " KEY_A "\n", 4,
+	  "a-1 is here twice" },
+	{ FILE_CACHE "upstream-key = abc\n", 3, "upstream-key: wants" },
+	{ FILE_CACHE "upstream-key = none\nupstream-key = " KEY_A "\n", 4,
+	  "stands alone" },
+	{ FILE_CACHE "upstream-key = " KEY_A "\nupstream-key = none\n", 4,
+	  "stands alone" },
+	{ FILE_CACHE "compression = lz4\n", 3, "zstd, xz or none" },
+	{ FILE_CACHE "compression-level = 23\n", 3, "compression-level" },
+	{ FILE_CACHE "compression = xz\ncompression-level = 10\n", 1,
+	  "no such level of xz" },
+	{ FILE_CACHE "compression-level = 0\n", 1, "no such level" },
+	{ FILE_CACHE "compression = none\ncompression-level = 1\n", 1,
+	  "no such level of none" },
+	{ "[cache f]\nstore = file:///a?compression=bzip2\n", 2,
+	  "compression" },
+	{ "[cache f]\nstore = file:///a?compression=xz\n"
+	  "compression = zstd\n",
+	  1, "another thing" },
+	{ FILE_CACHE "signing-key = fd:5\nsigning-key = fd:5\n", 4,
+	  "read once" },
+	{ FILE_CACHE "signing-key = command:echo a ; echo b\n", 3,
+	  "begins a comment" },
+	{ "[agent]\nidle = 1\001h\n", 2, "control character" },
+};
+
+static void an_error_names_file_and_line(void)
+{
+	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
+		check_refused(refused[i].text, refused[i].line,
+		              refused[i].words);
+}
+
+static void a_value_that_is_no_source_is_not_echoed(void)
+{
+	static const char *const values[] = {
+		"key-1:c2VjcmV0LXBhc3RlZC1ieS1taXN0YWtl",
+		"op:/secret-pasted",
+		"op://secret-pasted",
+		"op://secret-pasted/b",
+		"op://secret-pasted//field",
+		"op://secret-pasted/item/",
+		"op:///secret-pasted/field",
+		"op://a/b/c/d/secret-pasted",
+		"op://secret-pasted/b/c}} {{ op://x/y/z",
+		"op://secret-pasted/$HOME/c",
+		"env:secret-pasted",
+		"env:1secret-pasted",
+		"env:",
+		"fd:2",
+		"fd:secret-pasted",
+		"fd:99999999999",
+		"credential:../secret-pasted",
+		"credential:",
+		"command:",
+		"file:secret-pasted",
+	};
+
+	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+		char text[512];
+		struct loaded l;
+
+		(void)snprintf(text, sizeof(text),
+		               FILE_CACHE "signing-key = %s\n", values[i]);
+		check_refused(text, 3, "signing-key: ");
+		l = load(text);
+		CHECK(!strstr(l.why, "pasted"));
+		CHECK(!strstr(l.why, "c2VjcmV0"));
+		config_free(l.config);
+	}
+	check_refused(FILE_CACHE "signing-key = k:abc\n", 3,
+	              "did you paste the secret itself?");
+}
+
+static void sources_of_every_kind_are_read(void)
+{
+	static const struct {
+		const char *text;
+		enum secret_source_kind kind;
+		const char *spec;
+	} cases[] = {
+		{ "op://Dev/My Item/a.b_c-d", SECRET_OP,
+		  "op://Dev/My Item/a.b_c-d" },
+		{ "op://v/i/section/f?attribute=otp", SECRET_OP,
+		  "op://v/i/section/f?attribute=otp" },
+		{ "env:NIX_KEY", SECRET_ENV, "NIX_KEY" },
+		{ "fd:3", SECRET_FD, "3" },
+		{ "credential:nix.key", SECRET_CREDENTIAL, "nix.key" },
+		{ "command:pass show x | head -1", SECRET_COMMAND,
+		  "pass show x | head -1" },
+		{ "file:/a b", SECRET_FILE, "/a b" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char text[256];
+		struct loaded l;
+
+		(void)snprintf(text, sizeof(text),
+		               FILE_CACHE "signing-key = %s\n", cases[i].text);
+		l = load(text);
+		CHECK(l.rc == 0 && l.config && l.config->slot_count == 1);
+		if (!l.config)
+			continue;
+		CHECK(l.config->slots[0].source == cases[i].kind);
+		CHECK(strcmp(l.config->slots[0].spec, cases[i].spec) == 0);
+		config_free(l.config);
+	}
+}
+
+/* inih alone would cut these or take them for something else. */
+static void the_traps_of_the_format_are_avoided(void)
+{
+	struct loaded l = load("\xef\xbb\xbf[agent]\r\n"
+	                       "  idle = 1h ; an hour\r\n"
+	                       "\tlifetime = 2h\r\n"
+	                       "\r\n"
+	                       "  [cache f] ; the only one\r\n"
+	                       "  store = file:///srv/cache");
+
+	CHECK(l.rc == 0 && l.config && l.config->idle == 3600);
+	CHECK(l.config && l.config->lifetime == 7200);
+	CHECK(l.config &&
+	      strcmp(l.config->caches[0].store.path, "/srv/cache") == 0);
+	config_free(l.config);
+}
+
+static void a_name_of_a_cache_is_never_cut(void)
+{
+	char name[AGENT_CACHE_NAME_MAX + 2];
+	char text[256];
+	struct loaded l;
+
+	memset(name, 'n', sizeof(name));
+	name[AGENT_CACHE_NAME_MAX] = '\0';
+	(void)snprintf(text, sizeof(text), "[cache %s]\nstore = file:///a\n",
+	               name);
+	l = load(text);
+	CHECK(l.rc == 0 && l.config &&
+	      strcmp(l.config->caches[0].name, name) == 0);
+	config_free(l.config);
+
+	name[AGENT_CACHE_NAME_MAX] = 'n';
+	name[AGENT_CACHE_NAME_MAX + 1] = '\0';
+	(void)snprintf(text, sizeof(text), "[cache %s]\nstore = file:///a\n",
+	               name);
+	check_refused(text, 1, "the name of a cache");
+}
+
+static void a_long_line_is_whole_or_refused(void)
+{
+	char text[8192] = FILE_CACHE "signing-key = command:";
+	size_t at = strlen(text);
+	struct loaded l;
+
+	memset(text + at, 'x', 1024);
+	text[at + 1024] = '\0';
+	l = load(text);
+	CHECK(l.rc == 0 && l.config &&
+	      strlen(l.config->slots[0].spec) == CONFIG_SOURCE_MAX);
+	config_free(l.config);
+
+	memset(text + at, 'x', 1025);
+	text[at + 1025] = '\0';
+	check_refused(text, 3, "too long");
+
+	memset(text + at, 'x', 5000);
+	text[at + 5000] = '\0';
+	check_refused(text, 3, "the line is too long");
+}
+
+static void a_byte_of_zero_does_not_end_the_file(void)
+{
+	static const char text[] = FILE_CACHE "signing-key = env:A\0\nbad\n";
+	struct loaded l = load_bytes(text, sizeof(text) - 1);
+
+	CHECK(l.rc == -EINVAL && strstr(l.why, ":3: a control character"));
+	config_free(l.config);
+}
+
+static void every_truncation_is_read_or_refused(void)
+{
+	static const char text[] =
+		"[agent]\nidle = 1h\n[cache a]\n" S3_STORE S3_KEYS
+		"public-key = " KEY_A "\n";
+
+	for (size_t len = 0; len < sizeof(text) - 1; len += 3) {
+		struct loaded l = load_bytes(text, len);
+
+		CHECK((l.rc == 0) == (l.config != NULL));
+		CHECK(l.rc == 0 || l.why[0] != '\0');
+		config_free(l.config);
+	}
+}
+
+static void too_many_caches_are_refused(void)
+{
+	char text[8192] = "";
+	size_t at = 0;
+	struct loaded l;
+
+	for (int i = 0; i < AGENT_CACHES_MAX; i++) {
+		at += (size_t)snprintf(text + at, sizeof(text) - at,
+		                       "[cache c%d]\nstore = file:///a\n", i);
+	}
+	l = load(text);
+	CHECK(l.rc == 0);
+	config_free(l.config);
+	(void)snprintf(text + at, sizeof(text) - at, "[cache d]\n");
+	check_refused(text, 2 * AGENT_CACHES_MAX + 1, "more than 64 caches");
+}
+
+static void too_many_signing_keys_are_refused(void)
+{
+	char text[2048] = FILE_CACHE;
+	size_t at = strlen(text);
+	struct loaded l;
+
+	for (int i = 0; i < AGENT_KEYS_MAX; i++) {
+		at += (size_t)snprintf(text + at, sizeof(text) - at,
+		                       "signing-key = op://v/i/%d\n", i);
+	}
+	l = load(text);
+	CHECK(l.rc == 0 && l.config && l.config->slot_count == AGENT_KEYS_MAX);
+	config_free(l.config);
+	(void)snprintf(text + at, sizeof(text) - at,
+	               "signing-key = op://v/i/x\n");
+	check_refused(text, 3 + AGENT_KEYS_MAX, "more than 8 signing keys");
+}
+
+static void a_file_that_others_can_write_is_refused(void)
+{
+	char path[] = "/tmp/nixcache-config-XXXXXX";
+	struct config *config = NULL;
+	char why[512];
+	int fd = mkstemp(path);
+
+	CHECK(fd >= 0 && write(fd, FILE_CACHE, strlen(FILE_CACHE)) > 0);
+	CHECK(fchmod(fd, 0646) == 0);
+	CHECK(config_load(path, &config, why, sizeof(why)) == -EINVAL);
+	CHECK(strstr(why, "written by everybody"));
+	if (geteuid() == 0) {
+		CHECK(fchmod(fd, 0644) == 0 && fchown(fd, 65534, 65534) == 0);
+		CHECK(config_load(path, &config, why, sizeof(why)) == -EINVAL);
+		CHECK(strstr(why, "belongs to another user"));
+	}
+	(void)close(fd);
+	(void)unlink(path);
+}
+
+static void clear_environment(void)
+{
+	static const char *const names[] = {
+		"NIXCACHE_CONFIG",   "NIXCACHE_STORE",
+		"NIX_SIGNING_KEY",   "B2_ACCESS_KEY_ID",
+		"AWS_ACCESS_KEY_ID", "B2_SECRET_ACCESS_KEY",
+		"AWS_SESSION_TOKEN", "AWS_SECRET_ACCESS_KEY",
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		(void)unsetenv(names[i]);
+	(void)setenv("XDG_CONFIG_HOME", "/nonexistent", 1);
+}
+
+static void a_file_that_is_named_must_be_there(void)
+{
+	struct config *config = NULL;
+	char why[512];
+
+	clear_environment();
+	(void)setenv("NIXCACHE_STORE", "file:///srv/cache", 1);
+	CHECK(config_load("/nonexistent/a", &config, why, sizeof(why)) ==
+	      -ENOENT);
+	CHECK(strstr(why, "/nonexistent/a: there is no such file"));
+	(void)setenv("NIXCACHE_CONFIG", "/nonexistent/b", 1);
+	CHECK(config_load(NULL, &config, why, sizeof(why)) == -ENOENT);
+	CHECK(strstr(why, "/nonexistent/b: there is no such file"));
+	CHECK(config_load("/tmp", &config, why, sizeof(why)) == -EINVAL);
+	CHECK(strstr(why, "/tmp: is a directory"));
+	clear_environment();
+}
+
+static void without_any_configuration_the_places_are_named(void)
+{
+	struct config *config = NULL;
+	char why[512];
+
+	clear_environment();
+	CHECK(config_load(NULL, &config, why, sizeof(why)) == -ENOENT);
+	CHECK(strstr(why, "/nonexistent/nixcache/nixcache.conf"));
+	CHECK(strstr(why, "NIXCACHE_STORE"));
+}
+
+static void the_file_in_the_home_directory_is_found(void)
+{
+	char home[] = "/tmp/nixcache-home-XXXXXX";
+	struct config *config = NULL;
+	char path[128], why[512];
+	FILE *file;
+
+	clear_environment();
+	CHECK(mkdtemp(home) != NULL);
+	(void)snprintf(path, sizeof(path), "%s/nixcache", home);
+	CHECK(mkdir(path, 0700) == 0);
+	(void)snprintf(path, sizeof(path), "%s/nixcache/nixcache.conf", home);
+	file = fopen(path, "we");
+	CHECK(file && fputs(FILE_CACHE, file) >= 0);
+	if (file)
+		(void)fclose(file);
+	(void)setenv("XDG_CONFIG_HOME", home, 1);
+	CHECK(config_load(NULL, &config, why, sizeof(why)) == 0);
+	CHECK(config && strcmp(config->path, path) == 0);
+	config_free(config);
+
+	(void)unlink(path);
+	(void)snprintf(path, sizeof(path), "%s/nixcache", home);
+	(void)rmdir(path);
+	(void)rmdir(home);
+	clear_environment();
+}
+
+static int load_environment(struct config **ret_config, char *why, size_t size)
+{
+	*ret_config = NULL;
+	return config_load(NULL, ret_config, why, size);
+}
+
+static void the_environment_makes_the_cache_called_default(void)
+{
+	struct config *c;
+	char why[512];
+
+	clear_environment();
+	(void)setenv("NIXCACHE_STORE", "s3://bucket?region=eu", 1);
+	(void)setenv("NIX_SIGNING_KEY", "k:c2VjcmV0", 1);
+	(void)setenv("B2_ACCESS_KEY_ID", "id", 1);
+	(void)setenv("B2_SECRET_ACCESS_KEY", "op://Dev/b2/key", 1);
+	(void)setenv("AWS_SESSION_TOKEN", "of another family", 1);
+	CHECK(load_environment(&c, why, sizeof(why)) == 0);
+	CHECK(c && strcmp(c->caches[0].name, "default") == 0 && !c->path);
+	CHECK(c && c->slot_count == 3 && c->idle == 0);
+	CHECK(c && strcmp(c->slots[0].spec, "NIX_SIGNING_KEY") == 0);
+	CHECK(c && strcmp(c->slots[1].spec, "B2_ACCESS_KEY_ID") == 0);
+	CHECK(c && c->slots[2].source == SECRET_OP);
+	config_free(c);
+
+	(void)unsetenv("B2_ACCESS_KEY_ID");
+	CHECK(load_environment(&c, why, sizeof(why)) == -EINVAL);
+	CHECK(strstr(why, "B2_ACCESS_KEY_ID is not"));
+
+	(void)unsetenv("B2_SECRET_ACCESS_KEY");
+	(void)setenv("AWS_ACCESS_KEY_ID", "id", 1);
+	(void)setenv("AWS_SECRET_ACCESS_KEY", "secret", 1);
+	CHECK(load_environment(&c, why, sizeof(why)) == 0);
+	CHECK(c && c->slot_count == 4);
+	CHECK(c && c->slots[3].kind == SECRET_SESSION_TOKEN);
+	config_free(c);
+
+	(void)setenv("NIXCACHE_STORE", "s3://bucket?regoin=eu", 1);
+	CHECK(load_environment(&c, why, sizeof(why)) == -EINVAL);
+	CHECK(strstr(why, "store: ") == why && strstr(why, "regoin"));
+	clear_environment();
+}
+
+int main(void)
+{
+	static const struct test tests[] = {
+		{ "the example of the manual is read",
+		  the_example_of_the_manual_is_read },
+		{ "what is not said has its usual value",
+		  what_is_not_said_has_its_usual_value },
+		{ "several caches keep their secrets apart",
+		  several_caches_keep_their_secrets_apart },
+		{ "never and zero mean no limit",
+		  never_and_zero_mean_no_limit },
+		{ "a secret had only once turns the idle lock off",
+		  a_secret_had_only_once_turns_the_idle_lock_off },
+		{ "an error names file and line",
+		  an_error_names_file_and_line },
+		{ "a value that is no source is not echoed",
+		  a_value_that_is_no_source_is_not_echoed },
+		{ "sources of every kind are read",
+		  sources_of_every_kind_are_read },
+		{ "the traps of the format are avoided",
+		  the_traps_of_the_format_are_avoided },
+		{ "a name of a cache is never cut",
+		  a_name_of_a_cache_is_never_cut },
+		{ "a long line is whole or refused",
+		  a_long_line_is_whole_or_refused },
+		{ "a byte of zero does not end the file",
+		  a_byte_of_zero_does_not_end_the_file },
+		{ "every truncation is read or refused",
+		  every_truncation_is_read_or_refused },
+		{ "too many caches are refused", too_many_caches_are_refused },
+		{ "too many signing keys are refused",
+		  too_many_signing_keys_are_refused },
+		{ "a file that others can write is refused",
+		  a_file_that_others_can_write_is_refused },
+		{ "a file that is named must be there",
+		  a_file_that_is_named_must_be_there },
+		{ "without any configuration the places are named",
+		  without_any_configuration_the_places_are_named },
+		{ "the file in the home directory is found",
+		  the_file_in_the_home_directory_is_found },
+		{ "the environment makes the cache called default",
+		  the_environment_makes_the_cache_called_default },
+	};
+
+	return test_main(tests, sizeof(tests) / sizeof(tests[0]));
+}

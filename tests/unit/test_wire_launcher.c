@@ -1,0 +1,170 @@
+#include "tests/lib/test.h"
+
+#include "agent/wire.h"
+#include "protocol/base/fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+struct line {
+	int launcher, door;
+};
+
+static struct line line_open(void)
+{
+	int ends[2] = { -1, -1 };
+
+	CHECK(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == 0);
+	return (struct line){ ends[0], ends[1] };
+}
+
+static void line_close(struct line line)
+{
+	CHECK(line.launcher < 0 || close(line.launcher) == 0);
+	CHECK(close(line.door) == 0);
+}
+
+static void launcher_packets_come_in_order(void)
+{
+	static const enum launcher_type types[] = {
+		LAUNCHER_FETCH,
+		LAUNCHER_RENEW,
+		LAUNCHER_LOADED,
+		LAUNCHER_QUIT,
+	};
+	struct line line = line_open();
+	struct fetch_outcome outcome = { .retry_after = 7 };
+	enum launcher_type type;
+	int fd = -2;
+
+	for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++)
+		CHECK(wire_send_launcher(line.door, types[i], -1) == 0);
+	for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++) {
+		CHECK(wire_receive_launcher(line.launcher, &type, &fd,
+		                            &outcome) == 1);
+		CHECK(type == types[i] && fd == -1);
+	}
+	CHECK(outcome.retry_after == 7);
+	CHECK(close(line.door) == 0);
+	line.door = line.launcher;
+	line.launcher = -1;
+	CHECK(wire_receive_launcher(line.door, &type, &fd, &outcome) == 0);
+	line_close(line);
+}
+
+static void a_vault_comes_with_its_descriptor_and_nothing_else_does(void)
+{
+	struct line line = line_open();
+	struct fetch_outcome outcome;
+	enum launcher_type type = LAUNCHER_QUIT;
+	int fd = -2, before = dup(line.door), after;
+
+	CHECK(close(before) == 0);
+	CHECK(wire_send_launcher(line.launcher, LAUNCHER_FETCH, line.door) ==
+	      0);
+	CHECK(wire_receive_launcher(line.door, &type, &fd, &outcome) ==
+	      -EBADMSG);
+	CHECK(wire_send_launcher(line.launcher, LAUNCHER_VAULT, -1) == 0);
+	CHECK(wire_receive_launcher(line.door, &type, &fd, &outcome) ==
+	      -EBADMSG);
+	CHECK(type == LAUNCHER_QUIT && fd == -2);
+
+	/* The descriptor that was refused has been closed. */
+	after = dup(line.door);
+	CHECK(after == before && close(after) == 0);
+
+	CHECK(wire_send_launcher(line.launcher, LAUNCHER_VAULT, line.door) ==
+	      0);
+	CHECK(wire_receive_launcher(line.door, &type, &fd, &outcome) == 1);
+	CHECK(type == LAUNCHER_VAULT);
+	CHECK(fcntl(fd, F_GETFD) == FD_CLOEXEC);
+	CHECK(close(fd) == 0);
+	line_close(line);
+}
+
+static void an_outcome_comes_back_as_it_went(void)
+{
+	struct line line = line_open();
+	struct fetch_outcome want = {
+		.failure = SOURCE_FAILED,
+		.retry_after = 4000000000U,
+	};
+	struct fetch_outcome got;
+	enum launcher_type type;
+	int fd = -2;
+
+	memset(want.detail, 'd', sizeof(want.detail) - 1);
+	CHECK(wire_send_outcome(line.launcher, LAUNCHER_FETCHED, &want) == 0);
+	CHECK(wire_receive_launcher(line.door, &type, &fd, &got) == 1);
+	CHECK(type == LAUNCHER_FETCHED && fd == -1);
+	CHECK(!got.is_ok && got.failure == SOURCE_FAILED);
+	CHECK(got.retry_after == 4000000000U);
+	CHECK(strcmp(got.detail, want.detail) == 0);
+
+	want = (struct fetch_outcome){ .is_ok = true };
+	CHECK(wire_send_outcome(line.launcher, LAUNCHER_FETCHED, &want) == 0);
+	CHECK(wire_receive_launcher(line.door, &type, &fd, &got) == 1);
+	CHECK(got.is_ok && got.detail[0] == '\0');
+	line_close(line);
+}
+
+static int receive_raw(const struct line *line, const void *packet, size_t len)
+{
+	struct fetch_outcome outcome;
+	enum launcher_type type;
+	int fd = -1;
+
+	CHECK(fd_send(line->launcher, packet, len, -1) == 0);
+	return wire_receive_launcher(line->door, &type, &fd, &outcome);
+}
+
+static void broken_packets_are_refused(void)
+{
+	static const uint8_t outcome[] = {
+		LAUNCHER_FETCHED, 1, 0, 0, 0, 0, 0, 0, 2, 'o', 'k'
+	};
+	struct line line = line_open();
+	uint8_t packet[WIRE_PACKET_MAX + 1] = { 0 };
+
+	for (size_t len = 1; len <= sizeof(outcome); len++) {
+		CHECK(receive_raw(&line, outcome, len) ==
+		      (len == sizeof(outcome) ? 1 : -EBADMSG));
+	}
+	memcpy(packet, outcome, sizeof(outcome));
+	CHECK(receive_raw(&line, packet, sizeof(outcome) + 1) == -EBADMSG);
+	packet[1] = 2;
+	CHECK(receive_raw(&line, packet, sizeof(outcome)) == -EBADMSG);
+	packet[1] = 0;
+	packet[2] = SOURCE_FAILED + 1;
+	CHECK(receive_raw(&line, packet, sizeof(outcome)) == -EBADMSG);
+	packet[2] = SOURCE_FAILED;
+	CHECK(receive_raw(&line, packet, sizeof(outcome)) == 1);
+
+	packet[0] = 0;
+	CHECK(receive_raw(&line, packet, 1) == -EBADMSG);
+	packet[0] = LAUNCHER_FETCHED + 1;
+	CHECK(receive_raw(&line, packet, 1) == -EBADMSG);
+	packet[0] = LAUNCHER_QUIT;
+	CHECK(receive_raw(&line, packet, 1) == 1);
+	CHECK(receive_raw(&line, packet, 2) == -EBADMSG);
+	CHECK(receive_raw(&line, packet, sizeof(packet)) == -EMSGSIZE);
+	line_close(line);
+}
+
+int main(void)
+{
+	static const struct test tests[] = {
+		{ "launcher packets come in order",
+		  launcher_packets_come_in_order },
+		{ "a vault comes with its descriptor and nothing else does",
+		  a_vault_comes_with_its_descriptor_and_nothing_else_does },
+		{ "an outcome comes back as it went",
+		  an_outcome_comes_back_as_it_went },
+		{ "broken packets are refused", broken_packets_are_refused },
+	};
+
+	return test_main(tests, sizeof(tests) / sizeof(tests[0]));
+}
