@@ -54,6 +54,7 @@ struct launcher {
 	int *ready;                /* -1: told already */
 	char *error;               /* READY_ERROR_MAX: why the start failed */
 	long long lifetime_end_ms; /* 0: not running */
+	bool is_fetching;
 	bool is_prefetching;
 	bool is_ending;
 	int exit_status;
@@ -141,6 +142,9 @@ static void renew_vault(struct launcher *l)
 	role_end(&l->vault);
 	l->lifetime_end_ms = 0;
 	rc = source_renew(l->source, &intake);
+	if (rc == 0 && l->is_fetching)
+		rc = wire_send_launcher(l->door_socket, LAUNCHER_CANCELLED, -1);
+	l->is_fetching = false;
 	if (rc == 0)
 		rc = start_vault(l, intake);
 	if (rc < 0) {
@@ -206,6 +210,7 @@ static void reload(struct launcher *l)
 	l->config = config;
 	l->source = source;
 	l->lifetime_end_ms = 0;
+	l->is_fetching = false;
 
 	rc = start_door(l);
 	if (rc == 0)
@@ -230,7 +235,9 @@ static void begin_fetch(struct launcher *l)
 		                       &outcome);
 		if (rc < 0)
 			end(l, EXIT_FAILED);
+		return;
 	}
+	l->is_fetching = true;
 }
 
 static void step_source(struct launcher *l)
@@ -240,6 +247,7 @@ static void step_source(struct launcher *l)
 
 	if (rc == 0)
 		return;
+	l->is_fetching = false;
 	if (rc < 0) {
 		outcome = (struct fetch_outcome){ .failure = SOURCE_FAILED };
 		(void)snprintf(outcome.detail, sizeof(outcome.detail),
@@ -254,11 +262,10 @@ static void step_source(struct launcher *l)
 	if (outcome.is_ok)
 		return;
 
-	if (l->is_prefetching) {
+	if (l->is_prefetching)
 		fail_start(l, EXIT_SOURCE, outcome.detail);
-		return;
-	}
-	renew_vault(l);
+	else if (source_needs_renewal(l->source))
+		renew_vault(l);
 }
 
 static void note_loaded(struct launcher *l)
@@ -320,6 +327,7 @@ static void take_packet(struct launcher *l)
 		end(l, EXIT_DONE);
 		break;
 	case LAUNCHER_VAULT:
+	case LAUNCHER_CANCELLED:
 	case LAUNCHER_FETCHED:
 		log_error("door: a message that only the launcher sends");
 		end(l, EXIT_FAILED);
