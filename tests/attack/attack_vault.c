@@ -109,6 +109,7 @@ static size_t count_descriptors(int pid)
 	dir = opendir(path);
 	if (!dir)
 		return 0;
+	/* cppcheck-suppress readdirCalled; there are no threads here */
 	for (struct dirent *entry; (entry = readdir(dir));)
 		count += entry->d_name[0] != '.' ? 1 : 0;
 	(void)closedir(dir);
@@ -199,6 +200,7 @@ static void remove_files(const char *path)
 {
 	DIR *dir = opendir(path);
 
+	/* cppcheck-suppress readdirCalled; there are no threads here */
 	for (struct dirent *entry; dir && (entry = readdir(dir));)
 		(void)unlink(entry->d_name);
 	if (dir)
@@ -230,7 +232,7 @@ static int crash(bool is_sealed)
 	if (pid == 0) {
 		if (is_sealed && seal_start(&report) < 0)
 			_exit(1);
-		(void)raise(SIGSEGV);
+		(void)kill(getpid(), SIGSEGV);
 		_exit(1);
 	}
 	if (waitpid(pid, &status, 0) != pid || !WIFSIGNALED(status))
@@ -250,10 +252,9 @@ static void a_crash_leaves_no_core(void)
 	CHECK(setrlimit(RLIMIT_CORE, &limit) == 0);
 
 	CHECK(crash(true) == SIGSEGV);
-	if (limit.rlim_max > 0)
-		CHECK(crash(false) == (SIGSEGV | CORE_FLAG));
-	else
+	if (limit.rlim_max == 0)
 		(void)printf("# no control: this session allows no core\n");
+	CHECK(limit.rlim_max == 0 || crash(false) == (SIGSEGV | CORE_FLAG));
 
 	remove_files(dir);
 	CHECK(chdir("/") == 0 && rmdir(dir) == 0);
