@@ -144,6 +144,64 @@ static void what_the_report_says_is_seen_from_outside(void)
 	CHECK(vault_rig_stop(&rig) == 0);
 }
 
+/* The map of memory in which address lies has text in its line. */
+static bool lies_in(int pid, unsigned long address, const char *text)
+{
+	char line[4096];
+	bool is_found = false;
+	FILE *maps;
+
+	(void)snprintf(line, sizeof(line), "/proc/%d/maps", pid);
+	maps = fopen(line, "re");
+	while (maps && fgets(line, sizeof(line), maps)) {
+		unsigned long start = 0, end = 0;
+
+		/* NOLINTNEXTLINE(cert-err34-c): the kernel wrote it */
+		if (sscanf(line, "%lx-%lx ", &start, &end) == 2 &&
+		    start <= address && address < end)
+			is_found = strstr(line, text) != NULL;
+	}
+	if (maps)
+		(void)fclose(maps);
+	return is_found;
+}
+
+/* Where it waits: the call, six arguments, the stack and the program. */
+static unsigned long stack_of(int pid)
+{
+	char text[256];
+	unsigned long stack = 0;
+	FILE *file;
+
+	(void)snprintf(text, sizeof(text), "/proc/%d/syscall", pid);
+	file = fopen(text, "re");
+	if (file && fgets(text, sizeof(text), file)) {
+		/* NOLINTNEXTLINE(cert-err34-c): the kernel wrote it */
+		if (sscanf(text, "%*d %*x %*x %*x %*x %*x %*x %lx", &stack) !=
+		    1)
+			stack = 0;
+	}
+	if (file)
+		(void)fclose(file);
+	return stack;
+}
+
+/* While it answers there is no such line: look until it waits. */
+static void the_vault_runs_on_a_stack_in_secret_memory(void)
+{
+	static struct vault_rig rig;
+	unsigned long stack = 0;
+
+	CHECK(vault_rig_start_loaded(&rig) == 0);
+	CHECK(prey_use_vault(&rig, 1) == 0);
+	for (int i = 0; i < 1000000 && stack == 0; i++)
+		stack = stack_of(rig.pid);
+	CHECK(lies_in(rig.pid, stack,
+	              is_held(&rig, "secret memory") ? "secretmem" : ""));
+	CHECK(!lies_in(rig.pid, stack, "[stack]"));
+	CHECK(vault_rig_stop(&rig) == 0);
+}
+
 /* ---- against the same user ---- */
 
 static void no_route_into_the_vault_works(void)
@@ -376,6 +434,8 @@ static int run_root(void)
 		  the_same_readers_find_them_in_a_plain_process },
 		{ "root's readers find no secret in the vault",
 		  roots_readers_find_no_secret_in_the_vault },
+		{ "the vault runs on a stack in secret memory",
+		  the_vault_runs_on_a_stack_in_secret_memory },
 		{ "what the report says is seen from outside",
 		  what_the_report_says_is_seen_from_outside },
 	};
