@@ -125,6 +125,15 @@ void source_forget(struct source *source)
 	source_close(source);
 }
 
+void source_pass_token(struct source *from, struct source *to)
+{
+	if (!from->token.variable || to->token.variable ||
+	    !op_is_needed(to->config))
+		return;
+	to->token = from->token;
+	from->token.variable = NULL;
+}
+
 const struct strings *source_taken_env(const struct source *source)
 {
 	return &source->taken;
