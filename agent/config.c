@@ -47,6 +47,16 @@ int config_error(struct config_build *build, const char *format, ...)
 	return -EINVAL;
 }
 
+int config_set_text(char **slot, const char *value)
+{
+	cleanup_free char *copy = strdup(value);
+
+	if (!copy)
+		return -ENOMEM;
+	*slot = take_ptr(copy);
+	return 0;
+}
+
 /* The file says which program is op and which commands run: like ssh's
  * configuration, it must be nobody else's to write. */
 static int check_file(struct config_build *build, int fd)
@@ -82,8 +92,7 @@ static int load_file(struct config_build *build, const char *path)
 	if (rc < 0)
 		return rc;
 
-	build->config->path = strdup(path);
-	return build->config->path ? 0 : -ENOMEM;
+	return config_set_text(&build->config->path, path);
 }
 
 static int load_named(struct config_build *build, const char *path)

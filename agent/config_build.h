@@ -56,6 +56,9 @@ enum config_key {
 printf_like(2, 3) int config_error(struct config_build *build,
                                    const char *format, ...);
 
+/* A copy of value.  0 or -ENOMEM. */
+must_check int config_set_text(char **slot, const char *value);
+
 /* config_ini.c: the whole file, already open, into the build. */
 must_check int config_read_ini(struct config_build *build, int fd);
 

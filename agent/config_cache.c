@@ -29,6 +29,7 @@ int config_add_cache(struct config_build *build, const char *name)
 {
 	struct config *config = build->config;
 	struct config_cache *caches;
+	int rc;
 
 	if (!name_is_valid(name)) {
 		return config_error(build,
@@ -57,10 +58,10 @@ int config_add_cache(struct config_build *build, const char *name)
 	caches[config->cache_count] = (struct config_cache){
 		.compression_level = -1,
 		.priority = -1,
-		.name = strdup(name),
 	};
-	if (!caches[config->cache_count].name)
-		return -ENOMEM;
+	rc = config_set_text(&caches[config->cache_count].name, name);
+	if (rc < 0)
+		return rc;
 
 	build->section = (int)config->cache_count;
 	build->caches[build->section].line = build->line;
@@ -153,12 +154,6 @@ int config_add_slot(struct config_build *build, enum secret_kind kind,
 	return 0;
 }
 
-static int set_text(char **slot, const char *value)
-{
-	*slot = strdup(value);
-	return *slot ? 0 : -ENOMEM;
-}
-
 static int set_store(struct config_build *build, struct config_cache *cache,
                      const char *value)
 {
@@ -167,7 +162,7 @@ static int set_store(struct config_build *build, struct config_cache *cache,
 	if (store_uri_parse(value, &cache->store, why, sizeof(why)) < 0)
 		return config_error(build, "store: %s", why);
 	cache->priority = cache->store.priority;
-	return set_text(&cache->store_text, value);
+	return config_set_text(&cache->store_text, value);
 }
 
 static int set_store_dir(struct config_build *build, struct config_cache *cache,
@@ -181,7 +176,7 @@ static int set_store_dir(struct config_build *build, struct config_cache *cache,
 		return config_error(build, "store-dir: wants an absolute path "
 		                           "without '.', '..' and a last '/'");
 	}
-	return set_text(&cache->store_dir, value);
+	return config_set_text(&cache->store_dir, value);
 }
 
 static int add_public_key(struct config_build *build,
@@ -257,7 +252,7 @@ static int set_compression(struct config_build *build,
 {
 	if (!compression_is_known(value))
 		return config_error(build, "compression: zstd, xz or none");
-	return set_text(&cache->compression, value);
+	return config_set_text(&cache->compression, value);
 }
 
 int config_set_cache(struct config_build *build, struct config_cache *cache,
@@ -344,7 +339,8 @@ static int complete_compression(struct config_build *build,
 		return config_error(build, "cache %s: no such level of %s",
 		                    cache->name, name);
 	}
-	return cache->compression ? 0 : set_text(&cache->compression, name);
+	return cache->compression ? 0
+	                          : config_set_text(&cache->compression, name);
 }
 
 static int complete_cache(struct config_build *build, size_t index)
@@ -357,7 +353,7 @@ static int complete_cache(struct config_build *build, size_t index)
 	if (rc == 0)
 		rc = complete_compression(build, cache);
 	if (rc == 0 && !cache->store_dir)
-		rc = set_text(&cache->store_dir, STORE_DIR_USUAL);
+		rc = config_set_text(&cache->store_dir, STORE_DIR_USUAL);
 	if (rc == 0 && cache->upstream_keys.count == 0 &&
 	    !build->caches[index].no_upstream) {
 		rc = strings_add(&cache->upstream_keys, UPSTREAM_USUAL,

@@ -90,8 +90,7 @@ static int set_op(struct config_build *build, const char *value)
 {
 	if (value[0] != '/')
 		return config_error(build, "op: wants an absolute path");
-	build->config->op = strdup(value);
-	return build->config->op ? 0 : -ENOMEM;
+	return config_set_text(&build->config->op, value);
 }
 
 static int set_agent(struct config_build *build, enum config_key key,

@@ -44,19 +44,23 @@ static int add_actions(posix_spawn_file_actions_t *actions,
 	 * controlling one. */
 	rc = posix_spawn_file_actions_addopen(actions, STDIN_FILENO, in,
 	                                      terminal ? O_RDWR : O_RDONLY, 0);
-	if (rc == 0)
+	if (rc == 0) {
 		rc = posix_spawn_file_actions_adddup2(actions, start->out,
 		                                      STDOUT_FILENO);
-	if (rc == 0)
+	}
+	if (rc == 0) {
 		rc = posix_spawn_file_actions_adddup2(actions, err,
 		                                      STDERR_FILENO);
-	if (rc == 0 && start->input >= 0)
+	}
+	if (rc == 0 && start->input >= 0) {
 		rc = posix_spawn_file_actions_adddup2(actions, start->input,
 		                                      FIRST_CLOSED - 1);
-	if (rc == 0)
+	}
+	if (rc == 0) {
 		rc = posix_spawn_file_actions_addclosefrom_np(
 			actions,
 			start->input >= 0 ? FIRST_CLOSED : FIRST_CLOSED - 1);
+	}
 	if (rc == 0)
 		rc = posix_spawn_file_actions_addchdir_np(actions, "/");
 	return -rc;
@@ -87,6 +91,7 @@ static int spawn(const struct child_start *start, const char *terminal, int err,
 {
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
+	char *const *argv, *const *envp;
 	int rc;
 
 	rc = -posix_spawn_file_actions_init(&actions);
@@ -98,13 +103,16 @@ static int spawn(const struct child_start *start, const char *terminal, int err,
 		return rc;
 	}
 
+	/* It takes them as execve() does, and writes to neither. */
+	memcpy(&argv, &start->argv, sizeof(argv));
+	memcpy(&envp, &start->envp, sizeof(envp));
 	rc = add_actions(&actions, start, terminal, err);
 	if (rc == 0)
 		rc = set_attributes(&attributes);
-	if (rc == 0)
+	if (rc == 0) {
 		rc = -posix_spawn(ret_pid, start->path, &actions, &attributes,
-		                  (char *const *)(uintptr_t)start->argv,
-		                  (char *const *)(uintptr_t)start->envp);
+		                  argv, envp);
+	}
 	(void)posix_spawnattr_destroy(&attributes);
 	(void)posix_spawn_file_actions_destroy(&actions);
 	return rc;
@@ -124,9 +132,10 @@ int child_run(struct child *child, const struct child_start *start)
 	rc = fd_set_nonblocking(child->err);
 	if (rc == 0 && start->has_pty)
 		rc = pty_open(&child->pty, terminal);
-	if (rc == 0)
+	if (rc == 0) {
 		rc = spawn(start, start->has_pty ? terminal : NULL, theirs,
 		           &child->pid);
+	}
 	if (rc < 0) {
 		child->pid = 0;
 		forget(child);
@@ -167,9 +176,10 @@ size_t child_poll(const struct child *child, struct pollfd fds[CHILD_POLL_MAX])
 	size_t count = 0;
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
-		if (all[i] >= 0)
+		if (all[i] >= 0) {
 			fds[count++] = (struct pollfd){ .fd = all[i],
 				                        .events = POLLIN };
+		}
 	}
 	return count;
 }

@@ -55,10 +55,11 @@ void env_wipe(const char *name)
 	char **to = environ;
 
 	for (char **from = environ; from && *from; from++) {
-		if (has_name(*from, name))
+		if (has_name(*from, name)) {
 			explicit_bzero(*from, strlen(*from));
-		else
+		} else {
 			*to++ = *from;
+		}
 	}
 	if (to)
 		*to = NULL;

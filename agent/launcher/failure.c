@@ -10,8 +10,8 @@ void failure_set(struct fetch_outcome *outcome, enum source_failure kind,
 {
 	va_list args;
 
-	*outcome = (struct fetch_outcome){ .failure = kind };
 	va_start(args, format);
+	*outcome = (struct fetch_outcome){ .failure = kind };
 	(void)vsnprintf(outcome->detail, sizeof(outcome->detail), format, args);
 	va_end(args);
 }

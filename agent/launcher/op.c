@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <sys/mman.h>
 
-#define TEMPLATE_MAX (WIRE_SLOTS_MAX * (CONFIG_SOURCE_MAX + 128))
+#define TEMPLATE_MAX ((size_t)WIRE_SLOTS_MAX * (CONFIG_SOURCE_MAX + 128))
 
 bool op_is_needed(const struct config *config)
 {

@@ -3,17 +3,16 @@
 #include "protocol/base/number.h"
 #include "protocol/base/text.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
 #define SAID_MAX         8192 /* of the end: the reason comes last */
 #define LINE_SIZE        240
 #define SIGNAL_STATUS    128
-#define RETRY_MAX        (7 * 24 * 3600)
+#define RETRY_MAX        604800U /* a week */
 #define RETRY_TEXT       "retry in "
-#define SECONDS_A_MINUTE 60
-#define SECONDS_AN_HOUR  3600
+#define SECONDS_A_MINUTE 60U
+#define SECONDS_AN_HOUR  3600U
 
 /* Pieces of what op 2 says, lower case, from its users' reports; the first
  * that is found decides.  Order matters: "connecting to desktop app timed out"
@@ -65,12 +64,13 @@ static uint32_t read_retry(const char *said)
 		return 0;
 
 	at += len + strspn(at + len, " ");
-	if (text_has_prefix(at, "minute"))
+	if (text_has_prefix(at, "minute")) {
 		value *= SECONDS_A_MINUTE;
-	else if (text_has_prefix(at, "hour"))
+	} else if (text_has_prefix(at, "hour")) {
 		value *= SECONDS_AN_HOUR;
-	else if (!text_has_prefix(at, "second"))
+	} else if (!text_has_prefix(at, "second")) {
 		return 0;
+	}
 	return value > RETRY_MAX ? RETRY_MAX : (uint32_t)value;
 }
 
@@ -78,30 +78,32 @@ static void set_rate_limited(struct fetch_outcome *outcome, const char *said)
 {
 	uint32_t seconds = read_retry(said);
 
-	if (seconds > 0)
+	if (seconds > 0) {
 		failure_set(outcome, SOURCE_RATE_LIMITED,
 		            "1Password's rate limit is reached; try again in "
 		            "%u minutes",
 		            (seconds + SECONDS_A_MINUTE - 1) /
 		                    SECONDS_A_MINUTE);
-	else
+	} else {
 		failure_set(outcome, SOURCE_RATE_LIMITED,
 		            "1Password's rate limit is reached; try again "
 		            "later");
+	}
 	outcome->retry_after = seconds;
 }
 
 static void set_unknown(struct fetch_outcome *outcome, int status,
                         const char *line)
 {
-	if (status > SIGNAL_STATUS && line[0] == '\0')
+	if (status > SIGNAL_STATUS && line[0] == '\0') {
 		failure_set(outcome, SOURCE_FAILED, "op was ended by signal %d",
 		            status - SIGNAL_STATUS);
-	else if (line[0] == '\0')
+	} else if (line[0] == '\0') {
 		failure_set(outcome, SOURCE_FAILED,
 		            "op ended with status %d and said nothing", status);
-	else
+	} else {
 		failure_set(outcome, SOURCE_FAILED, "op: %s", line);
+	}
 }
 
 static void set_kind(struct fetch_outcome *outcome, enum source_failure kind,
@@ -150,19 +152,26 @@ static void set_kind(struct fetch_outcome *outcome, enum source_failure kind,
 	failure_set(outcome, SOURCE_FAILED, "op: %s", line);
 }
 
+/* ASCII only: what op says does not depend on the locale. */
+static char lower(char c)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyz";
+
+	if (c >= 'A' && c <= 'Z')
+		c = letters[c - 'A'];
+	if (c == '\0')
+		c = ' ';
+	return c;
+}
+
 /* Lower case, and no NUL before the end, for the search. */
 static void fold(const char *text, size_t len, char out[SAID_MAX + 1])
 {
-	if (len > SAID_MAX) {
-		text += len - SAID_MAX;
-		len = SAID_MAX;
-	}
-	for (size_t i = 0; i < len; i++) {
-		out[i] = text[i] == '\0'
-		                 ? ' '
-		                 : (char)tolower((unsigned char)text[i]);
-	}
-	out[len] = '\0';
+	size_t skip = len > SAID_MAX ? len - SAID_MAX : 0;
+
+	for (size_t i = skip; i < len; i++)
+		out[i - skip] = lower(text[i]);
+	out[len - skip] = '\0';
 }
 
 /* "[ERROR] 2024/04/07 10:03:35 message": the message. */

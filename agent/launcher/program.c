@@ -19,24 +19,38 @@ static bool is_executable(const char *path)
 	       access(path, X_OK) == 0;
 }
 
+/* One entry of PATH.  1: it has the program; 0: not.  An empty or relative
+ * entry would mean the working directory. */
+static int look_into(const char *entry, size_t len, const char *name,
+                     char **ret_path)
+{
+	cleanup_free char *path = NULL;
+
+	if (entry[0] != '/')
+		return 0;
+	if (asprintf(&path, "%.*s/%s", (int)len, entry, name) < 0) {
+		path = NULL;
+		return -ENOMEM;
+	}
+	if (!is_executable(path))
+		return 0;
+
+	*ret_path = take_ptr(path);
+	return 1;
+}
+
 int program_find(const char *name, char **ret_path)
 {
 	const char *at = getenv("PATH");
 
 	while (at && *at != '\0') {
 		size_t len = strcspn(at, ":");
-		cleanup_free char *path = NULL;
+		int rc = look_into(at, len, name, ret_path);
 
-		if (asprintf(&path, "%.*s/%s", (int)len, at, name) < 0) {
-			path = NULL;
-			return -ENOMEM;
-		}
-		if (path[0] == '/' && len > 0 && is_executable(path)) {
-			*ret_path = take_ptr(path);
-			return 0;
-		}
+		if (rc != 0)
+			return rc < 0 ? rc : 0;
 		at += len;
-		at += *at == ':' ? 1 : 0;
+		at += strspn(at, ":");
 	}
 	return -ENOENT;
 }
@@ -76,10 +90,11 @@ static int check_directory(struct walk *walk)
 
 	if (lstat(path, &status) < 0)
 		return -errno;
-	if (!is_own(&status))
+	if (!is_own(&status)) {
 		return refuse(walk, path,
 		              "the directory belongs to another "
 		              "user");
+	}
 	if ((status.st_mode & (S_IWGRP | S_IWOTH)) &&
 	    !(status.st_mode & S_ISVTX)) {
 		return refuse(walk, path, "others can write to the directory");
@@ -185,10 +200,11 @@ static int step(struct walk *walk, const char *name)
 
 int program_check(const char *path, char *why, size_t why_size)
 {
-	struct walk walk = { .why = why, .why_size = why_size };
+	struct walk walk = { .why_size = why_size };
 	char name[NAME_MAX + 1];
-	int rc;
+	int rc = PROGRAM_MISSING;
 
+	walk.why = why;
 	if (path[0] != '/' || strlen(path) >= sizeof(walk.left))
 		return -EINVAL;
 	memcpy(walk.left, path, strlen(path) + 1);

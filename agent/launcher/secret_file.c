@@ -22,26 +22,27 @@ static int check(const char *path, int fd, mode_t foreign,
 {
 	struct stat status;
 
-	if (fstat(fd, &status) < 0)
+	if (fstat(fd, &status) < 0) {
 		failure_set(ret_outcome, SOURCE_FAILED, "%s: %s", path,
 		            strerrordesc_np(errno));
-	else if (!S_ISREG(status.st_mode))
+	} else if (!S_ISREG(status.st_mode)) {
 		failure_set(ret_outcome, SOURCE_UNSAFE,
 		            "%s: is not a regular file", path);
-	else if (status.st_uid != 0 && status.st_uid != geteuid())
+	} else if (status.st_uid != 0 && status.st_uid != geteuid()) {
 		failure_set(ret_outcome, SOURCE_UNSAFE,
 		            "%s: belongs to another user", path);
-	else if (status.st_mode & foreign)
+	} else if (status.st_mode & foreign) {
 		failure_set(ret_outcome, SOURCE_UNSAFE,
 		            "%s: others can read or write it; chmod 600", path);
-	else if (status.st_size == 0)
+	} else if (status.st_size == 0) {
 		failure_set(ret_outcome, SOURCE_FAILED, "%s: is empty", path);
-	else if (status.st_size > FEED_SECRET_MAX)
+	} else if (status.st_size > FEED_SECRET_MAX) {
 		failure_set(ret_outcome, SOURCE_FAILED,
 		            "%s: is longer than %d bytes", path,
 		            FEED_SECRET_MAX);
-	else
+	} else {
 		return 0;
+	}
 	return 1;
 }
 

@@ -40,9 +40,10 @@ static int take_token(struct source *source, char *why, size_t why_size)
 		                         "(ulimit -l)");
 		return rc;
 	}
-	if (source->token.variable)
+	if (source->token.variable) {
 		rc = strings_add(&source->taken, OP_TOKEN_NAME,
 		                 strlen(OP_TOKEN_NAME));
+	}
 	return rc;
 }
 
@@ -84,9 +85,10 @@ int source_open(const struct config *config, struct source **ret_source,
 	rc = find_op(source);
 	if (rc == 0)
 		rc = take_token(source, why, why_size);
-	if (rc == 0)
+	if (rc == 0) {
 		rc = taken_move(config, &source->feed, &source->taken, why,
 		                why_size);
+	}
 	if (rc < 0)
 		return rc;
 
@@ -121,6 +123,15 @@ void source_forget(struct source *source)
 	source->token.variable = NULL;
 	source->child.pid = 0;
 	source_close(source);
+}
+
+void source_pass_token(struct source *from, struct source *to)
+{
+	if (!from->token.variable || to->token.variable ||
+	    !op_is_needed(to->config))
+		return;
+	to->token = from->token;
+	from->token.variable = NULL;
 }
 
 const struct strings *source_taken_env(const struct source *source)

@@ -30,6 +30,10 @@ void source_close(struct source *source);
  * the memory and leaves what runs alone. */
 void source_forget(struct source *source);
 
+/* Hands a service account's token on to a source for a new configuration: it
+ * is in the environment no more. */
+void source_pass_token(struct source *from, struct source *to);
+
 /* The environment variables that were taken out of the environment: what runs
  * under the agent does not get them either.  Borrowed. */
 const struct strings *source_taken_env(const struct source *source);

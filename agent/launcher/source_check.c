@@ -46,15 +46,16 @@ int source_check_op(struct source *source)
 	rc = program_check(source->op, why, sizeof(why));
 	if (rc == PROGRAM_OK)
 		return 0;
-	if (rc == PROGRAM_MISSING)
+	if (rc == PROGRAM_MISSING) {
 		failure_set(&source->outcome, SOURCE_NOT_INSTALLED,
 		            "op, the 1Password CLI: %s", why);
-	else if (rc == PROGRAM_UNSAFE)
+	} else if (rc == PROGRAM_UNSAFE) {
 		failure_set(&source->outcome, SOURCE_UNSAFE,
 		            "op is not run: %s", why);
-	else
+	} else {
 		failure_set(&source->outcome, SOURCE_FAILED, "op: %s: %s",
 		            source->op, strerrordesc_np(-rc));
+	}
 	return 1;
 }
 

@@ -229,10 +229,11 @@ static bool step_command(struct source *source)
 
 	if (child_step(&source->child, &status) == 0)
 		return false;
-	if (source->child.is_killed)
+	if (source->child.is_killed) {
 		set_late(source, "the command");
-	else if (status != 0)
+	} else if (status != 0) {
 		set_command_failure(source, status);
+	}
 	if (source->child.is_killed || status != 0) {
 		source_fail_slot(source, source->slot);
 		return true;
@@ -283,11 +284,12 @@ static bool step_op(struct source *source)
 
 	if (child_step(&source->child, &status) == 0)
 		return false;
-	if (source->child.is_killed)
+	if (source->child.is_killed) {
 		set_late(source, "op");
-	else if (status != 0)
+	} else if (status != 0) {
 		op_failure_read(&source->outcome, status,
 		                (const char *)said->data, said->len);
+	}
 	source_stop_run(source);
 	source->step = STEP_ENDED;
 	return true;
@@ -334,9 +336,12 @@ static void check_deadline(struct source *source)
 
 int source_step(struct source *source, struct fetch_outcome *ret_outcome)
 {
+	bool goes_on;
+
 	check_deadline(source);
-	while (step_once(source))
-		continue;
+	do {
+		goes_on = step_once(source);
+	} while (goes_on);
 	if (source->step != STEP_ENDED)
 		return 0;
 

@@ -112,10 +112,11 @@ static int move_slot(const struct config *config, size_t slot,
 	const struct secret_slot *s = &config->slots[slot];
 	int rc = feed_write_mark(feed, slot);
 
-	if (rc == 0 && s->source == SECRET_ENV)
+	if (rc == 0 && s->source == SECRET_ENV) {
 		rc = move_variable(feed, s->spec, reason);
-	else if (rc == 0)
+	} else if (rc == 0) {
 		rc = move_fd(feed, config, s->spec, reason);
+	}
 	if (rc == 0)
 		rc = feed_write(feed, "\n", 1);
 	return is_full(reason, rc);

@@ -3,14 +3,16 @@
 #include "agent/launcher/program.h"
 #include "protocol/base/cleanup.h"
 #include "protocol/base/fd.h"
+#include "protocol/base/text.h"
 #include "tests/lib/test.h"
 
-#include <dirent.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#define FDS_MAX      1024
 #define RUN_MAX_MS   30000
 #define INTAKE_MAX   (16U << 20)
 #define STAND_IN_MAX 65536
@@ -18,13 +20,10 @@
 
 static int count_fds(void)
 {
-	DIR *dir = opendir("/proc/self/fd");
 	int count = 0;
 
-	while (dir && readdir(dir))
-		count++;
-	if (dir)
-		(void)closedir(dir);
+	for (int fd = 0; fd < FDS_MAX; fd++)
+		count += fcntl(fd, F_GETFD) >= 0 ? 1 : 0;
 	return count;
 }
 
@@ -43,8 +42,8 @@ static void write_bytes(const struct op_rig *rig, const char *name,
 	op_rig_path(rig, name, path, sizeof(path));
 	(void)unlink(path);
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	CHECK(fd >= 0 && fd_write_full(fd, bytes.data, bytes.len) == 0);
-	CHECK(fchmod(fd, mode) == 0);
+	CHECK(fd >= 0 && fd_write_full(fd, bytes.data, bytes.len) == 0 &&
+	      fchmod(fd, mode) == 0);
 }
 
 void op_rig_write(const struct op_rig *rig, const char *name, const char *text,
@@ -57,15 +56,17 @@ void op_rig_write(const struct op_rig *rig, const char *name, const char *text,
  * build folder, which holds tests/unit/THIS. */
 static int open_stand_in(void)
 {
-	char exe[256] = "", path[1024];
-	ssize_t len = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
 	const char *here = __FILE__;
+	const char *slash = strrchr(here, '/');
+	char top[256] = "", path[1024];
+	ssize_t len = readlink("/proc/self/exe", top, sizeof(top) - 1);
 
 	for (int i = 0; i < 3 && len > 0; i++)
-		*strrchr(exe, '/') = '\0';
-	(void)snprintf(path, sizeof(path), "%s%s%.*s/op",
-	               here[0] == '/' ? "" : exe, here[0] == '/' ? "" : "/",
-	               (int)(strrchr(here, '/') - here), here);
+		*strrchr(top, '/') = '\0';
+	if (text_has_prefix(here, "/"))
+		top[0] = '\0';
+	(void)snprintf(path, sizeof(path), "%s%s%.*s/op", top,
+	               top[0] != '\0' ? "/" : "", (int)(slash - here), here);
 	return open(path, O_RDONLY | O_CLOEXEC);
 }
 
@@ -138,36 +139,51 @@ bool op_rig_open(struct op_rig *rig, const char *lines, unsigned op_timeout)
 	op_rig_write(rig, "nixcache.conf", buffer_text(&text), 0600);
 	op_rig_path(rig, "nixcache.conf", path, sizeof(path));
 	rc = config_load(path, &rig->config, rig->why, sizeof(rig->why));
-	if (rc == 0)
+	if (rc == 0) {
 		rc = source_open(rig->config, &rig->source, &rig->intake,
 		                 rig->why, sizeof(rig->why));
+	}
 	return rc == 0;
 }
 
-static void remove_folder(const char *path)
+/* Every file that a test or the stand-in may have made. */
+static void remove_folder(const struct op_rig *rig)
 {
-	DIR *dir = opendir(path);
-	struct dirent *entry;
+	static const char *const names[] = {
+		"op",  "op.conf", "op.report", "op.go", "op.items",
+		"key", "cred",    "link",      "loop",  "nixcache.conf"
+	};
+	char path[256];
 
-	while (dir && (entry = readdir(dir)) != NULL) {
-		if (strcmp(entry->d_name, ".") != 0 &&
-		    strcmp(entry->d_name, "..") != 0)
-			(void)unlinkat(dirfd(dir), entry->d_name, 0);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		op_rig_path(rig, names[i], path, sizeof(path));
+		(void)unlink(path);
 	}
-	if (dir)
-		(void)closedir(dir);
-	(void)rmdir(path);
+	CHECK(rmdir(rig->dir) == 0);
+}
+
+/* The one that the stand-in left behind; it says its number itself. */
+static void end_daemon(const struct op_rig *rig)
+{
+	char report[RIG_TEXT_MAX];
+	const char *at;
+
+	op_rig_report(rig, report);
+	at = strstr(report, "daemon ");
+	if (at)
+		(void)kill((pid_t)strtol(at + strlen("daemon "), NULL, 10),
+		           SIGKILL);
 }
 
 void op_rig_close(struct op_rig *rig)
 {
+	end_daemon(rig);
 	source_close(rig->source);
 	config_free(rig->config);
 	if (rig->intake >= 0)
 		(void)close(rig->intake);
 	buffer_clear(&rig->got);
-	op_rig_write(rig, "op.go", "", 0600); /* a daemon ends */
-	remove_folder(rig->dir);
+	remove_folder(rig);
 	CHECK(count_fds() == rig->fds_before);
 }
 
@@ -188,7 +204,6 @@ static int step(struct op_rig *rig)
 	int timeout, rc;
 	size_t count = source_poll(rig->source, fds, &timeout);
 
-	CHECK(count <= SOURCE_POLL_MAX);
 	fds[count] = (struct pollfd){ .fd = rig->intake, .events = POLLIN };
 	(void)poll(fds, count + 1, timeout < 0 || timeout > 20 ? 20 : timeout);
 	read_intake(rig);
