@@ -73,13 +73,14 @@ static void fail_start(struct launcher *l, int exit_status, const char *error)
 	end(l, exit_status);
 }
 
-static void apply_limits(const struct launcher_start *start,
-                         struct config *config)
+static void apply_command_line(const struct launcher_start *start,
+                               struct config *config)
 {
 	if (start->has_lifetime)
 		config->lifetime = start->lifetime;
 	if (start->has_idle)
 		config->idle = start->idle;
+	config->is_weak_memory_allowed = start->is_weak_memory_allowed;
 }
 
 static void log_death(const char *role, int status)
@@ -89,18 +90,20 @@ static void log_death(const char *role, int status)
 	          WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 }
 
-static void note_door_death(struct launcher *l, int status)
+/* A role that cannot start, or without which there is no agent. */
+static void fail_role(struct launcher *l, const char *role, int status)
 {
-	log_death("door", status);
-	fail_start(l, role_exit_status(status),
-	           "the door did not start: nixcache-agent -d says why");
+	log_death(role, status);
+	role_describe_failure(role, status, l->error, READY_ERROR_MAX);
+	log_error("%s", l->error);
+	end(l, role_exit_status(status));
 }
 
 /* A closed socket: it has died or is about to, and how is worth knowing. */
 static void note_door_gone(struct launcher *l, int rc)
 {
 	if (rc == 0) {
-		note_door_death(l, role_reap(&l->door));
+		fail_role(l, "door", role_reap(&l->door));
 		return;
 	}
 	log_error("door: %s", strerror(-rc));
@@ -191,8 +194,10 @@ static void reload(struct launcher *l)
 	int rc;
 
 	rc = config_load(l->start->config_path, &config, why, sizeof(why));
-	if (rc == 0)
+	if (rc == 0) {
+		apply_command_line(l->start, config);
 		rc = source_open(config, &source, &intake, why, sizeof(why));
+	}
 	if (rc != 0) {
 		log_error("configuration kept: %s", why);
 		config_free(config);
@@ -206,7 +211,6 @@ static void reload(struct launcher *l)
 	l->door_socket = -1;
 	source_close(l->source);
 	config_free(l->config);
-	apply_limits(l->start, config);
 	l->config = config;
 	l->source = source;
 	l->lifetime_end_ms = 0;
@@ -340,16 +344,16 @@ static void note_children(struct launcher *l)
 	int status;
 
 	if (role_has_died(&l->door, &status))
-		note_door_death(l, status);
+		fail_role(l, "door", status);
 	if (!role_has_died(&l->vault, &status) || l->is_ending)
 		return;
 
+	if (*l->ready >= 0 || role_is_hopeless(status)) {
+		fail_role(l, "vault", status);
+		return;
+	}
 	log_death("vault", status);
-	if (*l->ready >= 0) {
-		fail_start(l, role_exit_status(status),
-		           "the vault did not start: nixcache-agent -d says "
-		           "why");
-	} else if (deaths_note(&l->vault_deaths, clock_boot_ms())) {
+	if (deaths_note(&l->vault_deaths, clock_boot_ms())) {
 		log_error("vault: three deaths in a minute, the agent ends");
 		end(l, role_exit_status(status));
 	} else {
@@ -477,7 +481,7 @@ int launcher_run(const struct launcher_start *start,
 	};
 	int rc;
 
-	apply_limits(start, l.config);
+	apply_command_line(start, l.config);
 	rc = start_all(&l);
 	while (rc == 0 && !l.is_ending)
 		rc = turn(&l);

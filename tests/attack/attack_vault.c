@@ -12,8 +12,6 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <grp.h>
-#include <seccomp.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,11 +21,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define NOBODY          65534
 #define SIGNATURE_COUNT 1000
 #define CORE_FLAG       0x80
-/* A number that survives the exec; the shell and meson use the low ones. */
-#define TOOLS_FD 100
 
 static char output[PREY_OUTPUT_MAX]; /* NOLINT(*-non-const-global-variables) */
 
@@ -43,8 +38,7 @@ static void roots_readers_find_no_secret_in_the_vault(void)
 
 	CHECK(vault_rig_start_loaded(&rig) == 0);
 	CHECK(prey_use_vault(&rig, SIGNATURE_COUNT) == 0);
-	CHECK(prey_attack(TOOLS_FD, "attack_memory", rig.pid, &rig, output) ==
-	      0);
+	CHECK(prey_attack("attack_memory", rig.pid, &rig, output) == 0);
 	/* They read, and found nothing; only gcore may be missing. */
 	for (size_t i = 0; i < MEMORY_ROUTES - 1; i++)
 		CHECK(prey_hits(output, memory_routes[i]) == 0);
@@ -62,29 +56,11 @@ static void the_same_readers_find_them_in_a_plain_process(void)
 	vault_rig_make_secrets(&rig);
 	pid = prey_start_plain(&rig);
 	CHECK(pid > 0);
-	CHECK(prey_attack(TOOLS_FD, "attack_memory", pid, &rig, output) == 1);
+	CHECK(prey_attack("attack_memory", pid, &rig, output) == 1);
 	for (size_t i = 0; i < MEMORY_ROUTES - 1; i++)
 		CHECK(prey_hits(output, memory_routes[i]) > 0);
 	CHECK(prey_hits(output, "gcore") != 0);
 	CHECK(prey_kill(pid, SIGKILL) == SIGKILL);
-}
-
-static bool status_has(int pid, const char *line)
-{
-	static char status[8192];
-	char path[64], wanted[128];
-	FILE *file;
-	size_t len;
-
-	(void)snprintf(path, sizeof(path), "/proc/%d/status", pid);
-	file = fopen(path, "re");
-	if (!file)
-		return false;
-	len = fread(status, 1, sizeof(status) - 1, file);
-	(void)fclose(file);
-	status[len] = '\0';
-	(void)snprintf(wanted, sizeof(wanted), "\n%s\n", line);
-	return strstr(status, wanted) != NULL;
 }
 
 static bool shares_namespace(int pid, const char *name)
@@ -116,15 +92,6 @@ static size_t count_descriptors(int pid)
 	return count;
 }
 
-static bool is_held(const struct vault_rig *rig, const char *name)
-{
-	for (size_t i = 0; i < rig->measure_count; i++) {
-		if (strcmp(rig->measures[i].name, name) == 0)
-			return rig->measures[i].state == MEASURE_HELD;
-	}
-	return false;
-}
-
 static void what_the_report_says_is_seen_from_outside(void)
 {
 	static const char *const namespaces[] = { "user", "net", "ipc", "uts" };
@@ -132,14 +99,15 @@ static void what_the_report_says_is_seen_from_outside(void)
 
 	CHECK(vault_rig_start_loaded(&rig) == 0);
 	CHECK(prey_use_vault(&rig, 1) == 0);
-	CHECK(status_has(rig.pid, "Seccomp:\t2"));
-	CHECK(status_has(rig.pid, "NoNewPrivs:\t1"));
-	CHECK(status_has(rig.pid, "CapEff:\t0000000000000000"));
-	CHECK(status_has(rig.pid, "CapPrm:\t0000000000000000"));
-	CHECK(status_has(rig.pid, "CapBnd:\t0000000000000000"));
-	CHECK(status_has(rig.pid, "CapAmb:\t0000000000000000"));
+	CHECK(prey_status_has(rig.pid, "Seccomp:\t2"));
+	CHECK(prey_status_has(rig.pid, "NoNewPrivs:\t1"));
+	CHECK(prey_status_has(rig.pid, "CapEff:\t0000000000000000"));
+	CHECK(prey_status_has(rig.pid, "CapPrm:\t0000000000000000"));
+	CHECK(prey_status_has(rig.pid, "CapBnd:\t0000000000000000"));
+	CHECK(prey_status_has(rig.pid, "CapAmb:\t0000000000000000"));
 	CHECK(count_descriptors(rig.pid) == 2);
-	for (size_t i = 0; is_held(&rig, "own namespaces") && i < 4; i++)
+	for (size_t i = 0;
+	     prey_has(&rig, "own namespaces", MEASURE_HELD) && i < 4; i++)
 		CHECK(!shares_namespace(rig.pid, namespaces[i]));
 	CHECK(vault_rig_stop(&rig) == 0);
 }
@@ -197,7 +165,9 @@ static void the_vault_runs_on_a_stack_in_secret_memory(void)
 	for (int i = 0; i < 1000000 && stack == 0; i++)
 		stack = stack_of(rig.pid);
 	CHECK(lies_in(rig.pid, stack,
-	              is_held(&rig, "secret memory") ? "secretmem" : ""));
+	              prey_has(&rig, "secret memory", MEASURE_HELD)
+	                      ? "secretmem"
+	                      : ""));
 	CHECK(!lies_in(rig.pid, stack, "[stack]"));
 	CHECK(vault_rig_stop(&rig) == 0);
 }
@@ -210,11 +180,9 @@ static void no_route_into_the_vault_works(void)
 
 	CHECK(vault_rig_start_loaded(&rig) == 0);
 	CHECK(prey_use_vault(&rig, SIGNATURE_COUNT) == 0);
-	CHECK(prey_attack(TOOLS_FD, "attack_routes", rig.pid, NULL, output) ==
-	      0);
+	CHECK(prey_attack("attack_routes", rig.pid, NULL, output) == 0);
 	CHECK(strstr(output, "\n0 routes work\n"));
-	CHECK(prey_attack(TOOLS_FD, "attack_memory", rig.pid, &rig, output) ==
-	      0);
+	CHECK(prey_attack("attack_memory", rig.pid, &rig, output) == 0);
 	for (size_t i = 0; i < MEMORY_ROUTES; i++)
 		CHECK(prey_hits(output, memory_routes[i]) == -1);
 	CHECK(prey_use_vault(&rig, 1) == 0);
@@ -242,14 +210,14 @@ static void the_same_routes_work_into_a_plain_process(void)
 	vault_rig_make_secrets(&rig);
 	pid = prey_start_plain(&rig);
 	CHECK(pid > 0);
-	CHECK(prey_attack(TOOLS_FD, "attack_routes", pid, NULL, output) == 1);
+	CHECK(prey_attack("attack_routes", pid, NULL, output) == 1);
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		(void)snprintf(line, sizeof(line), "route %s: works\n",
 		               names[i]);
 		if (!strstr(output, line))
 			test_fail(__FILE__, __LINE__, line);
 	}
-	CHECK(prey_attack(TOOLS_FD, "attack_memory", pid, &rig, output) == 1);
+	CHECK(prey_attack("attack_memory", pid, &rig, output) == 1);
 	CHECK(prey_hits(output, "mem") > 0);
 	CHECK(prey_kill(pid, SIGKILL) == SIGKILL);
 }
@@ -360,73 +328,6 @@ static void the_vault_dies_with_its_parent(void)
 	(void)close(fds[1]);
 }
 
-static void limit_locked(rlim_t size)
-{
-	struct rlimit limit = { size, RLIM_INFINITY };
-	struct rlimit now;
-
-	CHECK(getrlimit(RLIMIT_MEMLOCK, &now) == 0);
-	limit.rlim_max = now.rlim_max;
-	CHECK(setrlimit(RLIMIT_MEMLOCK, &limit) == 0);
-}
-
-static void without_lockable_memory_the_vault_refuses_to_start(void)
-{
-	static struct vault_rig rig;
-
-	limit_locked(0);
-	vault_rig_init(&rig);
-	CHECK(vault_rig_start(&rig) < 0);
-	CHECK(vault_rig_stop(&rig) == 1);
-	limit_locked(64UL * 1024);
-}
-
-static void sixty_four_locked_kilobytes_are_enough(void)
-{
-	static struct vault_rig rig;
-
-	limit_locked(64UL * 1024);
-	CHECK(vault_rig_start_loaded(&rig) == 0);
-	CHECK(prey_use_vault(&rig, SIGNATURE_COUNT) == 0);
-	CHECK(is_held(&rig, "secret memory"));
-	CHECK(vault_rig_stop(&rig) == 0);
-}
-
-/* As on a kernel without it; in a child, because a filter stays for good. */
-static int start_without_memfd_secret(void)
-{
-	static struct vault_rig rig;
-	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
-
-	if (!filter ||
-	    seccomp_rule_add(filter, SCMP_ACT_ERRNO(38 /* ENOSYS */),
-	                     SCMP_SYS(memfd_secret), 0) < 0 ||
-	    seccomp_load(filter) < 0 || vault_rig_start_loaded(&rig) < 0)
-		return 1;
-	if (is_held(&rig, "secret memory") ||
-	    status_has(rig.pid, "VmLck:\t       0 kB"))
-		return 2;
-	if (prey_use_vault(&rig, 1) < 0 ||
-	    prey_attack(TOOLS_FD, "attack_routes", rig.pid, NULL, output) != 0)
-		return 3;
-	return vault_rig_stop(&rig);
-}
-
-static void without_memfd_secret_the_report_says_weaker(void)
-{
-	int status = 0;
-	pid_t pid = fork();
-
-	if (pid == 0) {
-		int rc = start_without_memfd_secret();
-
-		(void)fflush(stdout);
-		_exit(rc);
-	}
-	CHECK(waitpid(pid, &status, 0) == pid);
-	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-}
-
 static int run_root(void)
 {
 	static const struct test tests[] = {
@@ -459,25 +360,9 @@ static int run_user(void)
 		{ "a crash leaves no core", a_crash_leaves_no_core },
 		{ "the vault dies with its parent",
 		  the_vault_dies_with_its_parent },
-		{ "without memfd_secret the report says weaker",
-		  without_memfd_secret_the_report_says_weaker },
-		{ "without lockable memory the vault refuses to start",
-		  without_lockable_memory_the_vault_refuses_to_start },
-		{ "64 KiB of lockable memory are enough",
-		  sixty_four_locked_kilobytes_are_enough },
 	};
 
 	return test_main(tests, sizeof(tests) / sizeof(tests[0]));
-}
-
-static int become_nobody(void)
-{
-	char *argv[] = { (char[]){ "attack_vault" }, (char[]){ "user" }, NULL };
-
-	if (setgroups(0, NULL) < 0 || setgid(NOBODY) < 0 || setuid(NOBODY) < 0)
-		return 99;
-	(void)execveat(TOOLS_FD, "attack_vault", argv, environ, 0);
-	return 99;
 }
 
 int main(int argc, char **argv)
@@ -485,14 +370,7 @@ int main(int argc, char **argv)
 	bool is_user = argc >= 2 && strcmp(argv[1], "user") == 0;
 
 	(void)setvbuf(stdout, NULL, _IOLBF, 0);
-	if (argc == 3) {
-		int fd = open(argv[2], O_PATH | O_DIRECTORY);
-
-		if (fd < 0 || dup2(fd, TOOLS_FD) < 0)
-			return 99;
-		(void)close(fd);
-		if (is_user && geteuid() == 0)
-			return become_nobody();
-	}
+	if (argc == 3 && prey_open_tools(argv[2], is_user ? argv : NULL) < 0)
+		return 99;
 	return is_user ? run_user() : run_root();
 }
