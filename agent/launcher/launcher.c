@@ -204,6 +204,7 @@ static void reload(struct launcher *l)
 	role_end(&l->vault);
 	(void)close(l->door_socket);
 	l->door_socket = -1;
+	source_pass_token(l->source, source);
 	source_close(l->source);
 	config_free(l->config);
 	apply_limits(l->start, config);
