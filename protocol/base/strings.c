@@ -34,17 +34,17 @@ static int make_room(struct strings *list)
 
 int strings_add(struct strings *list, const char *text, size_t len)
 {
-	char *copy;
 	int rc;
 
 	rc = make_room(list);
 	if (rc < 0)
 		return rc;
 
-	copy = strndup(text, len);
-	if (!copy)
+	list->items[list->count] = strndup(text, len);
+	if (!list->items[list->count])
 		return -ENOMEM;
-	list->items[list->count++] = copy;
+
+	list->count++;
 	return 0;
 }
 
