@@ -74,10 +74,11 @@ void strings_sort(struct strings *list)
 
 	qsort((void *)list->items, list->count, sizeof(*list->items), compare);
 	for (size_t i = 1; i < list->count; i++) {
-		if (strcmp(list->items[kept], list->items[i]) == 0)
+		if (strcmp(list->items[kept], list->items[i]) == 0) {
 			free(list->items[i]);
-		else
+		} else {
 			list->items[++kept] = list->items[i];
+		}
 	}
 	list->count = kept + 1;
 }

@@ -89,10 +89,11 @@ static void a_namespace_of_the_user_is_refused(void)
 		if (pid == 0)
 			_exit(check_in_own_namespace(is_mapped));
 		status = status_of(pid);
-		if (status == SKIPPED)
+		if (status == SKIPPED) {
 			(void)printf("# no user namespaces here\n");
-		else
+		} else {
 			CHECK(status == SEAL_USER_NAMESPACE);
+		}
 	}
 }
 

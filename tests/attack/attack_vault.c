@@ -250,10 +250,11 @@ static void a_crash_leaves_no_core(void)
 	CHECK(setrlimit(RLIMIT_CORE, &limit) == 0);
 
 	CHECK(crash(true) == SIGSEGV);
-	if (limit.rlim_max > 0)
+	if (limit.rlim_max > 0) {
 		CHECK(crash(false) == (SIGSEGV | CORE_FLAG));
-	else
+	} else {
 		(void)printf("# no control: this session allows no core\n");
+	}
 
 	remove_files(dir);
 	CHECK(chdir("/") == 0 && rmdir(dir) == 0);

@@ -139,11 +139,12 @@ static void put_day_key(struct buffer *out, const struct vault_rig *rig)
 static void put_needles(struct buffer *out, const struct vault_rig *rig)
 {
 	for (size_t i = 0; i < VAULT_RIG_SLOTS; i++) {
-		if (rig->slots[i].kind == SECRET_SIGNING_KEY)
+		if (rig->slots[i].kind == SECRET_SIGNING_KEY) {
 			put_signing_key(out, rig, i);
-		else
+		} else {
 			put_windows(out, "s3", bytes_of_text(rig->texts[i]),
 			            TEXT_WINDOW);
+		}
 	}
 	put_day_key(out, rig);
 }

@@ -170,9 +170,10 @@ static void end_daemon(const struct op_rig *rig)
 
 	op_rig_report(rig, report);
 	at = strstr(report, "daemon ");
-	if (at)
+	if (at) {
 		(void)kill((pid_t)strtol(at + strlen("daemon "), NULL, 10),
 		           SIGKILL);
+	}
 }
 
 void op_rig_close(struct op_rig *rig)

@@ -157,9 +157,9 @@ static void too_much_is_drained_but_not_taken(void)
 	CHECK(pipe2(fds, O_CLOEXEC | O_NONBLOCK) == 0);
 	CHECK(intake_read(&intake, fds[0]) == 0);
 	CHECK(write(fds[1], whole, sizeof(whole)) == sizeof(whole));
-	do
+	do {
 		rc = intake_read(&intake, fds[0]);
-	while (rc == 1);
+	} while (rc == 1);
 	CHECK(rc == 0 && intake.has_overflowed);
 	CHECK(intake_parse(&intake, sections, SLOTS, &fault) ==
 	      OUTCOME_INTAKE_BROKEN);

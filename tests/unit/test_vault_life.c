@@ -39,11 +39,12 @@ static void hello_says_every_measure_once(void)
 			find_measure(&rig, names[i]);
 
 		if (!measure || strcmp(measure->process, "vault") != 0 ||
-		    measure->detail[0] == '\0')
+		    measure->detail[0] == '\0') {
 			test_fail(__FILE__, __LINE__, names[i]);
-		else
+		} else {
 			(void)printf("# %-20s %d %s\n", measure->name,
 			             (int)measure->state, measure->detail);
+		}
 	}
 	CHECK(vault_rig_stop(&rig) == 0);
 }
