@@ -23,9 +23,10 @@ static const struct verb {
 static void print_help(FILE *out)
 {
 	(void)fprintf(out, "usage: nixcache COMMAND [OPTION...] [ARG...]\n\n");
-	for (size_t i = 0; i < VERB_COUNT; i++)
+	for (size_t i = 0; i < VERB_COUNT; i++) {
 		(void)fprintf(out, "  %-10s %s\n", verbs[i].name,
 		              verbs[i].help);
+	}
 	(void)fprintf(out, "\nEach command has --help; see nixcache(1).  Start "
 	                   "an agent first: eval $(nixcache-agent)\n");
 }

@@ -271,9 +271,10 @@ static void step_source(struct launcher *l)
 
 static void note_loaded(struct launcher *l)
 {
-	if (l->config->lifetime > 0)
+	if (l->config->lifetime > 0) {
 		l->lifetime_end_ms =
 			clock_boot_ms() + 1000LL * l->config->lifetime;
+	}
 	if (l->is_prefetching) {
 		l->is_prefetching = false;
 		ready_tell(l->ready, EXIT_DONE, "");

@@ -128,8 +128,9 @@ int cache_end_stale_uploads(struct cache *cache,
 	                                            ret_count, why, why_size)
 	               : cache_folder_end_stale(cache->folder, ret_count, why,
 	                                        why_size);
-	if (rc < 0 && !why[0])
+	if (rc < 0 && !why[0]) {
 		(void)snprintf(why, why_size, "unfinished uploads: %s",
 		               strerror(-rc));
+	}
 	return rc;
 }

@@ -223,12 +223,13 @@ static void run_get(struct cache_folder *folder, struct item *item)
 	rc = path_of(folder, item->step.key, path);
 	if (rc == 0)
 		rc = read_file(path, &item->result.response);
-	if (is_absent(rc))
+	if (is_absent(rc)) {
 		finish(folder, item, CACHE_MISSING);
-	else if (rc < 0)
+	} else if (rc < 0) {
 		fail(folder, item, "cannot read", rc);
-	else
+	} else {
 		finish(folder, item, CACHE_OK);
+	}
 }
 
 static int write_object(struct cache_folder *folder,
@@ -257,10 +258,11 @@ static void run_put(struct cache_folder *folder, struct item *item)
 {
 	int rc = write_object(folder, &item->step);
 
-	if (rc < 0)
+	if (rc < 0) {
 		fail(folder, item, "cannot write", rc);
-	else
+	} else {
 		finish(folder, item, CACHE_OK);
+	}
 }
 
 static void run_begin(struct cache_folder *folder, struct item *item)
@@ -375,10 +377,11 @@ static void run_complete(struct cache_folder *folder, struct upload *upload,
 	}
 	rc = temp_file_commit(&upload->file, upload->path);
 	end_upload(folder, upload);
-	if (rc < 0)
+	if (rc < 0) {
 		fail(folder, item, "cannot write", rc);
-	else
+	} else {
 		finish(folder, item, CACHE_OK);
+	}
 }
 
 static void run_upload_step(struct cache_folder *folder, struct item *item)

@@ -101,23 +101,25 @@ static void unlink_step(struct cache_s3 *s3, struct s3_step *s)
 {
 	if (s->next)
 		s->next->previous = s->previous;
-	if (s->previous)
+	if (s->previous) {
 		s->previous->next = s->next;
-	else
+	} else {
 		s3->steps = s->next;
+	}
 }
 
 static void append_xml_text(struct buffer *out, const char *text)
 {
 	for (; *text; text++) {
-		if (*text == '<')
+		if (*text == '<') {
 			buffer_append_text(out, "&lt;");
-		else if (*text == '>')
+		} else if (*text == '>') {
 			buffer_append_text(out, "&gt;");
-		else if (*text == '&')
+		} else if (*text == '&') {
 			buffer_append_text(out, "&amp;");
-		else
+		} else {
 			buffer_append_char(out, *text);
+		}
 	}
 }
 
@@ -303,12 +305,13 @@ static void take_upload_id(struct cache_result *result, const struct s3_step *s,
 
 	if (s3_xml_parse(buffer_bytes(&answer->response), &xml) == 0)
 		id = s3_xml_find(&xml, 0, "UploadId");
-	if (!id || !id[0] || strlen(id) > S3_UPLOAD_ID_MAX)
+	if (!id || !id[0] || strlen(id) > S3_UPLOAD_ID_MAX) {
 		fail(result, s,
 		     "the server began an upload but gave it no "
 		     "usable name");
-	else
+	} else {
 		memcpy(result->text, id, strlen(id) + 1);
+	}
 }
 
 static void take_success(struct cache_result *result, const struct s3_step *s,
@@ -329,10 +332,11 @@ static void take_success(struct cache_result *result, const struct s3_step *s,
 		static_assert(sizeof(result->text) >= sizeof(answer->etag),
 		              "an etag fits");
 		memcpy(result->text, answer->etag, sizeof(answer->etag));
-		if (!answer->etag[0])
+		if (!answer->etag[0]) {
 			fail(result, s,
 			     "the server took a part but gave no "
 			     "ETag for it");
+		}
 		break;
 	case CACHE_PUT:
 	case CACHE_COMPLETE:

@@ -41,9 +41,10 @@ void s3_error_parse(struct bytes body, struct s3_error *ret_error)
 	/* Should a server ever quote the URL, it ends here. */
 	if (strcasestr(ret_error->message, "X-Amz-"))
 		ret_error->message[0] = '\0';
-	if (!ret_error->region[0])
+	if (!ret_error->region[0]) {
 		copy_text(&xml, "Endpoint", ret_error->region,
 		          sizeof(ret_error->region));
+	}
 }
 
 bool s3_error_is_missing(const struct transfer_result *result)
@@ -316,9 +317,10 @@ void s3_error_explain(const struct transfer_result *result,
 	buffer_init(&text, 4096);
 	s3_error_parse(buffer_bytes(&result->response), &error);
 	/* An unreadable URI leaves the names empty, no more. */
-	if (store_uri_parse(cache->store, &subject.uri, why, sizeof(why)) < 0)
+	if (store_uri_parse(cache->store, &subject.uri, why, sizeof(why)) < 0) {
 		(void)snprintf(subject.uri.endpoint,
 		               sizeof(subject.uri.endpoint), "the server");
+	}
 	explain_failure(&subject, &text);
 	text_printable((const char *)text.data, text.len, out, size);
 }

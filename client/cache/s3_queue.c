@@ -71,10 +71,11 @@ DEFINE_CLEANUP(struct s3_queue *, s3_queue_close)
 static void list_push(struct list *list, struct request *r)
 {
 	r->next = NULL;
-	if (list->tail)
+	if (list->tail) {
 		list->tail->next = r;
-	else
+	} else {
 		list->head = r;
+	}
 	list->tail = r;
 }
 

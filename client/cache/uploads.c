@@ -112,10 +112,11 @@ static int read_reply(const struct uploads_search *search,
 	if (reply->result.outcome == TRANSFER_DONE &&
 	    reply->result.http_status == 200) {
 		rc = read_page(search, &reply->result, page);
-		if (rc == -EBADMSG)
+		if (rc == -EBADMSG) {
 			(void)snprintf(why, why_size,
 			               "unfinished uploads: the server's list "
 			               "is malformed");
+		}
 	} else {
 		s3_error_explain(&reply->result, search->cache,
 		                 "unfinished uploads", why, why_size);

@@ -121,9 +121,10 @@ void transfer_close(struct transfer *transfer)
 	for (struct exchange *x = transfer->made; x; x = next) {
 		next = x->next_made;
 		/* One that is not in there is refused, no more. */
-		if (x->easy)
+		if (x->easy) {
 			(void)curl_multi_remove_handle(transfer->multi,
 			                               x->easy);
+		}
 		exchange_free(x);
 	}
 	if (transfer->multi)

@@ -201,9 +201,10 @@ static void *serve(void *context)
 	struct pollfd fds[CONNECTIONS_MAX + 2];
 
 	for (;;) {
-		for (size_t i = 0; i < CONNECTIONS_MAX; i++)
+		for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
 			fds[i] = (struct pollfd){ .fd = s->connections[i].fd,
 				                  .events = POLLIN };
+		}
 		fds[CONNECTIONS_MAX] =
 			(struct pollfd){ .fd = s->listener, .events = POLLIN };
 		fds[CONNECTIONS_MAX + 1] =

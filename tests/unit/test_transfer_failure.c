@@ -103,9 +103,10 @@ static void broken_answers_are_told_from_whole_ones(void)
 		transfer_stage_set_up(&stage, &reply, 1);
 		request = transfer_stage_request(&stage, "GET", "/b/k");
 		result = transfer_stage_run(&stage, &request);
-		if (result.outcome != cases[i].outcome)
+		if (result.outcome != cases[i].outcome) {
 			test_fail(__FILE__, __LINE__,
 			          cases[i].answer ? cases[i].answer : "-");
+		}
 		buffer_clear(&result.response);
 		transfer_stage_tear_down(&stage);
 	}
