@@ -4,6 +4,7 @@
 #include "protocol/base/fd.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -34,9 +35,14 @@ int connect_ask(int fd, struct bytes message, struct buffer *answer)
 	buffer_rewind(answer);
 	while (rc == 0 &&
 	       (answer->len == 0 || answer->data[answer->len - 1] != '\0')) {
+		struct pollfd wait = { .fd = fd, .events = POLLIN };
 		uint8_t *at = buffer_reserve(answer, RECEIVE_STEP);
-		ssize_t n = at ? recv(fd, at, RECEIVE_STEP, 0) : -1;
+		ssize_t n;
 
+		/* A bare recv(2) would also be woken when the agent has read
+		 * the call (Linux, net/unix/af_unix.c, unix_write_space). */
+		n = at && poll(&wait, 1, -1) > 0 ? recv(fd, at, RECEIVE_STEP, 0)
+		                                 : -1;
 		if (n <= 0)
 			return n == 0 ? -EPIPE : -errno;
 		answer->len += (size_t)n;
