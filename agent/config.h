@@ -29,11 +29,11 @@ enum secret_kind {
 
 /* One secret that must be fetched; its index in config.slots is its name. */
 struct secret_slot {
-	uint16_t cache;
+	char *spec; /* owned: the whole op:// reference, or what follows "env:" */
 	enum secret_kind kind;
 	enum secret_source_kind source;
-	char *spec; /* owned: the whole op:// reference, or what follows "env:" */
-	int line;   /* of the configuration file, 0: none */
+	int line; /* of the configuration file, 0: none */
+	uint16_t cache;
 };
 
 struct config_cache {

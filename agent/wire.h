@@ -52,8 +52,9 @@ enum launcher_type {
 	LAUNCHER_READY,  /* the first vault has said hello */
 	LAUNCHER_QUIT,
 	/* launcher to door; FETCH from the launcher is a prefetch */
-	LAUNCHER_VAULT,   /* with a descriptor: a fresh vault */
-	LAUNCHER_FETCHED, /* the sources have ended: struct fetch_outcome */
+	LAUNCHER_VAULT,     /* with a descriptor: a fresh vault */
+	LAUNCHER_CANCELLED, /* the fetch was stopped by a lock */
+	LAUNCHER_FETCHED,   /* the sources have ended: struct fetch_outcome */
 };
 
 /* How a run of the secret sources ended. */

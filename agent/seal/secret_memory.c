@@ -18,14 +18,16 @@
 static int map_memfd_secret(uint8_t *at, size_t size)
 {
 	cleanup_close int fd = -1;
+	const void *mapped;
 
 	fd = (int)syscall(SYS_memfd_secret, O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
 	if (ftruncate(fd, (off_t)size) < 0)
 		return -errno;
-	if (mmap(at, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd,
-	         0) == MAP_FAILED)
+	mapped = mmap(at, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
+	              fd, 0);
+	if (mapped == MAP_FAILED)
 		return -errno;
 	if (madvise(at, size, MADV_DONTFORK) < 0)
 		return -errno;
@@ -38,8 +40,11 @@ static int map_memfd_secret(uint8_t *at, size_t size)
  * EINVAL: the one advice that may fail. */
 static int map_locked(uint8_t *at, size_t size)
 {
-	if (mmap(at, size, PROT_READ | PROT_WRITE,
-	         MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
+	const void *mapped = mmap(at, size, PROT_READ | PROT_WRITE,
+	                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
+	                          0);
+
+	if (mapped == MAP_FAILED)
 		return -errno;
 	if (mlock(at, size) < 0)
 		return -errno;
@@ -81,9 +86,9 @@ static int map_best(struct secret_memory *memory, struct report *report)
 	return 0;
 }
 
-static void unreserve(uint8_t *at, size_t size)
+static void unreserve(const struct secret_memory *memory)
 {
-	(void)munmap(at - GUARD_SIZE, size + 2 * GUARD_SIZE);
+	(void)munmap(memory->at - GUARD_SIZE, memory->size + 2 * GUARD_SIZE);
 }
 
 int secret_memory_map(size_t size, struct report *report,
@@ -104,7 +109,7 @@ int secret_memory_map(size_t size, struct report *report,
 	memory.at = reserved + GUARD_SIZE;
 	rc = map_best(&memory, report);
 	if (rc < 0) {
-		unreserve(memory.at, memory.size);
+		unreserve(&memory);
 		return rc;
 	}
 
@@ -117,6 +122,6 @@ void secret_memory_unmap(struct secret_memory *memory)
 	if (!memory->at)
 		return;
 	explicit_bzero(memory->at, memory->size);
-	unreserve(memory->at, memory->size);
+	unreserve(memory);
 	*memory = (struct secret_memory){ 0 };
 }

@@ -281,7 +281,9 @@ static int warm_up(void)
 	return clock_gettime(CLOCK_REALTIME, &now) < 0 ? -errno : 0;
 }
 
-static int say_hello(int door, const struct report *report)
+/* Not inlined: its buffer and the report would make one large frame. */
+__attribute__((__noinline__)) static int say_hello(int door,
+                                                   const struct report *report)
 {
 	uint8_t memory[HELLO_MAX];
 	struct buffer hello;
@@ -369,7 +371,7 @@ static void vault_init(struct vault *vault, const struct vault_start *start,
 		.has_intake = true,
 	};
 	intake_init(&vault->intake, memory->intake, memory->intake_size);
-	buffer_wrap(&vault->requests, memory->requests, WIRE_FRAME_MAX);
+	buffer_wrap(&vault->requests, memory->requests, (size_t)WIRE_FRAME_MAX);
 	buffer_wrap(&vault->replies, memory->replies, memory->replies_size);
 }
 

@@ -78,11 +78,10 @@ const struct agent_cache *select_cache(const struct agent_status *status,
 	if (store_uri_parse(wanted, &uri, why, why_size) < 0)
 		return NULL;
 	found = by_place(status, &uri);
-	if (!found) {
+	if (!found)
 		(void)snprintf(why, why_size,
 		               "no cache of the agent is at that place: add a "
 		               "[cache] section for it; it knows: %s",
 		               names);
-	}
 	return found;
 }

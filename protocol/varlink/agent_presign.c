@@ -285,6 +285,19 @@ static void get_header(struct record *record, const char *name,
 	response->header_count++;
 }
 
+static void get_headers(struct record *record,
+                        struct agent_signed_request *response)
+{
+	struct json_object *map = record->values[SIGNED_FIELD_HEADERS];
+	struct json_object_iterator at = json_object_iter_begin(map);
+	struct json_object_iterator end = json_object_iter_end(map);
+
+	for (; !json_object_iter_equal(&at, &end); json_object_iter_next(&at)) {
+		get_header(record, json_object_iter_peek_name(&at),
+		           json_object_iter_peek_value(&at), response);
+	}
+}
+
 /* 0, -ENOMEM, -EINVAL; on failure response may be half filled. */
 static int decode_response(struct json_object *object,
                            struct agent_signed_request *response)
@@ -305,11 +318,7 @@ static int decode_response(struct json_object *object,
 		record_refuse(&record, SIGNED_FIELD_URL);
 	if (response->method[0] == '\0' || !is_visible(response->method, false))
 		record_refuse(&record, SIGNED_FIELD_METHOD);
-	json_object_object_foreach(record.values[SIGNED_FIELD_HEADERS], name,
-	                           value)
-	{
-		get_header(&record, name, value, response);
-	}
+	get_headers(&record, response);
 	return record_end(&record);
 }
 

@@ -62,12 +62,17 @@ static void read_member(struct record *record, const struct field *field,
 static void read_members(struct record *record, struct json_object *object,
                          enum record_strictness strictness)
 {
-	json_object_object_foreach(object, name, value)
-	{
+	struct json_object_iterator at = json_object_iter_begin(object);
+	struct json_object_iterator end = json_object_iter_end(object);
+
+	for (; !json_object_iter_equal(&at, &end); json_object_iter_next(&at)) {
+		const char *name = json_object_iter_peek_name(&at);
 		const struct field *field = find_field(record->shape, name);
 
-		if (field)
-			read_member(record, field, value);
+		if (field) {
+			read_member(record, field,
+			            json_object_iter_peek_value(&at));
+		}
 		if (!field && strictness == RECORD_STRICT)
 			refuse(record, name);
 	}

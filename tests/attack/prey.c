@@ -68,7 +68,7 @@ int prey_use_vault(struct vault_rig *rig, size_t count)
 	struct wire_frame frame;
 	int rc = 0;
 
-	buffer_init(&request, WIRE_FRAME_MAX);
+	buffer_init(&request, (size_t)WIRE_FRAME_MAX);
 	for (size_t i = 0; i < count && rc == 0; i++) {
 		vault_rig_put_sign(&request, i, (uint16_t)(i % 2));
 		if (!vault_rig_ask(rig, &request, &frame) ||
@@ -139,20 +139,22 @@ static void put_day_key(struct buffer *out, const struct vault_rig *rig)
 static void put_needles(struct buffer *out, const struct vault_rig *rig)
 {
 	for (size_t i = 0; i < VAULT_RIG_SLOTS; i++) {
-		if (rig->slots[i].kind == SECRET_SIGNING_KEY)
+		if (rig->slots[i].kind == SECRET_SIGNING_KEY) {
 			put_signing_key(out, rig, i);
-		else
-			put_windows(out, "s3", bytes_of_text(rig->texts[i]),
-			            TEXT_WINDOW);
+			continue;
+		}
+		put_windows(out, "s3", bytes_of_text(rig->texts[i]),
+		            TEXT_WINDOW);
 	}
 	put_day_key(out, rig);
 }
 
 static void run(int tools, const char *program, int pid, const int fds[2])
 {
-	char pid_text[16];
-	char *argv[] = { (char *)(uintptr_t)program, pid_text, NULL };
+	char name[64], pid_text[16];
+	char *argv[] = { name, pid_text, NULL };
 
+	(void)snprintf(name, sizeof(name), "%s", program);
 	(void)snprintf(pid_text, sizeof(pid_text), "%d", pid);
 	if (dup2(fds[0], STDIN_FILENO) < 0 || dup2(fds[1], STDOUT_FILENO) < 0)
 		_exit(126);

@@ -129,10 +129,8 @@ static void wait_event(struct pack *p, struct pack_event *event)
 struct outcome {
 	struct buffer bytes;
 	unsigned parts;
-	bool has_last;
 	size_t smallest; /* of the parts that are not the last */
-	bool is_done;
-	bool has_failed;
+	bool has_last, is_done, has_failed;
 	struct pack_event end;
 };
 
@@ -140,6 +138,15 @@ static void outcome_init(struct outcome *o)
 {
 	*o = (struct outcome){ .smallest = SIZE_MAX };
 	buffer_init(&o->bytes, 256 * MIB);
+}
+
+static void submit_all(struct pack *p, const struct store *s,
+                       struct outcome *outcomes)
+{
+	for (size_t i = 0; i < s->count; i++) {
+		outcome_init(&outcomes[i]);
+		submit(p, s, i);
+	}
 }
 
 static void take_part(struct outcome *o, struct pack_part *part)
@@ -256,10 +263,7 @@ static void small_paths_become_one_part(void)
 		struct pack *p = open_pack(kinds[k]);
 		struct outcome outcomes[4];
 
-		for (size_t i = 0; i < 4; i++) {
-			outcome_init(&outcomes[i]);
-			submit(p, &s, i);
-		}
+		submit_all(p, &s, outcomes);
 		run(p, outcomes, 4);
 		for (size_t i = 0; i < 4; i++) {
 			CHECK(outcomes[i].parts == 1);
@@ -287,10 +291,7 @@ static void any_mix_of_sizes_fits_the_smallest_budget(void)
 		struct pack *p = open_pack(kinds[k]);
 		struct outcome outcomes[8];
 
-		for (size_t i = 0; i < 8; i++) {
-			outcome_init(&outcomes[i]);
-			submit(p, &s, i);
-		}
+		submit_all(p, &s, outcomes);
 		run(p, outcomes, 8);
 		for (size_t i = 0; i < 8; i++) {
 			CHECK(outcomes[i].parts > 1 ||
@@ -325,10 +326,7 @@ static void a_changed_path_never_gets_its_last_part(void)
 	store_make(&s, sizes, 3);
 	change_byte(&s, 0, 500);
 	change_byte(&s, 1, 39 * (off_t)MIB);
-	for (size_t i = 0; i < 3; i++) {
-		outcome_init(&outcomes[i]);
-		submit(p, &s, i);
-	}
+	submit_all(p, &s, outcomes);
 	run(p, outcomes, 3);
 	for (size_t i = 0; i < 2; i++) {
 		CHECK(outcomes[i].has_failed && !outcomes[i].has_last);
@@ -382,10 +380,7 @@ static void a_path_that_is_gone_fails_alone(void)
 	store_make(&s, sizes, 2);
 	file_path(&s, 0, path);
 	(void)unlink(path);
-	for (size_t i = 0; i < 2; i++) {
-		outcome_init(&outcomes[i]);
-		submit(p, &s, i);
-	}
+	submit_all(p, &s, outcomes);
 	run(p, outcomes, 2);
 	CHECK(outcomes[0].has_failed && outcomes[0].end.error == -ENOENT);
 	CHECK(outcomes[0].end.detail[0] != '\0');
@@ -432,7 +427,7 @@ static void a_pack_ends_at_any_time_and_its_parts_stay(void)
 	store_make(&s, sizes, 3);
 	for (size_t stop = 0; stop < 5; stop++) {
 		struct pack *p = open_pack(PACK_ZSTD);
-		struct pack_part *kept[8];
+		struct pack_part *kept[8] = { NULL };
 		size_t count = 0;
 
 		for (size_t i = 0; i < 3; i++)
