@@ -35,6 +35,7 @@ static int open_backend(struct cache *c, const struct agent_cache *cache,
 	return -EINVAL;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): six, with the sentence's place */
 int cache_open(const struct agent_cache *cache, struct agent *agent,
                const struct cache_options *options, struct cache **ret_cache,
                char *why, size_t why_size)
