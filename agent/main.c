@@ -17,6 +17,7 @@
 #include "protocol/base/number.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -147,12 +148,47 @@ static void remove_sockets(const struct agent *agent)
 		listen_remove(&agent->sockets[i]);
 }
 
-static void load_config(struct agent *agent)
+/* Number of a fd: source, or -1. */
+static int slot_fd(const struct secret_slot *slot)
+{
+	uint64_t fd;
+
+	return slot->source == SECRET_FD &&
+	                       number_parse(slot->spec, INT32_MAX, &fd) == 0
+	               ? (int)fd
+	               : -1;
+}
+
+/* Before this program opens anything that lasts: a number that nobody opened
+ * for us would soon be one of our own. */
+static int check_descriptors(const struct config *config, char *why,
+                             size_t why_size)
+{
+	for (size_t i = 0; i < config->slot_count; i++) {
+		int fd = slot_fd(&config->slots[i]);
+		char slot[160];
+
+		if (fd < 0 || fcntl(fd, F_GETFD) >= 0)
+			continue;
+		config_describe_slot(config, i, slot, sizeof(slot));
+		(void)snprintf(why, why_size, "%s: descriptor %d is not open",
+		               slot, fd);
+		return -EBADF;
+	}
+	return 0;
+}
+
+/* The configuration is read first and complained of last: an agent that runs
+ * already is found in spite of it. */
+static void load_config_and_sockets(struct agent *agent)
 {
 	char why[WIRE_DETAIL_MAX];
 	int rc = config_load(agent->options.config_path, &agent->config, why,
 	                     sizeof(why));
 
+	if (rc == 0)
+		rc = check_descriptors(agent->config, why, sizeof(why));
+	open_sockets(agent);
 	if (rc != 0) {
 		remove_sockets(agent);
 		die(EXIT_FAILED, why);
@@ -188,13 +224,11 @@ static void drop_secrets(const struct config *config)
 	(void)unsetenv("OP_SERVICE_ACCOUNT_TOKEN");
 	for (size_t i = 0; i < config->slot_count; i++) {
 		const struct secret_slot *slot = &config->slots[i];
-		uint64_t fd;
 
 		if (slot->source == SECRET_ENV)
 			(void)unsetenv(slot->spec);
-		else if (slot->source == SECRET_FD &&
-		         number_parse(slot->spec, INT32_MAX, &fd) == 0)
-			(void)close((int)fd);
+		if (slot_fd(slot) >= 0)
+			(void)close(slot_fd(slot));
 	}
 }
 
@@ -209,10 +243,10 @@ static int watch_starter(const struct agent *agent)
 static int refuse(struct agent *agent, int *ready, int exit_status,
                   const char *why)
 {
+	remove_sockets(agent);
 	if (*ready < 0)
 		log_error("%s", why);
 	ready_tell(ready, exit_status, why);
-	remove_sockets(agent);
 	return exit_status;
 }
 
@@ -232,10 +266,11 @@ static int launch(struct agent *agent, int ready)
 		.listeners = listeners,
 		.listener_count = agent->socket_count,
 		.watched = -1,
-		.ready = ready,
+		.ready = &ready,
 		.is_prefetch = agent->options.is_prefetch,
 		.report = &agent->report,
 	};
+	char error[READY_ERROR_MAX] = "the agent ended while it started";
 	int exit_status;
 
 	for (size_t i = 0; i < agent->socket_count; i++) {
@@ -248,8 +283,9 @@ static int launch(struct agent *agent, int ready)
 		start.watched = watch_starter(agent);
 	exit_status = agent->options.command && start.watched < 0
 	                      ? EXIT_DONE
-	                      : launcher_run(&start, &roles);
+	                      : launcher_run(&start, &roles, error);
 	remove_sockets(agent);
+	ready_tell(&ready, exit_status, error);
 	return exit_status;
 }
 
@@ -316,8 +352,7 @@ int main(int argc, char **argv)
 		return kill_agent(&agent.options);
 
 	check_environment(&agent);
-	open_sockets(&agent);
-	load_config(&agent);
+	load_config_and_sockets(&agent);
 	return agent.is_activated || agent.options.is_foreground
 	               ? run_in_foreground(&agent)
 	               : run_detached(&agent);

@@ -194,5 +194,7 @@ void options_parse(struct options *ret_options, int argc, char **argv)
 
 	if (cli.operand < argc)
 		ret_options->command = argv + cli.operand;
+	else if (strcmp(argv[argc - 1], "--") == 0)
+		wrong_usage("-- is followed by a command");
 	check_together(ret_options);
 }

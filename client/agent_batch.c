@@ -28,9 +28,10 @@ static size_t path_len(const struct path_info *path, size_t store_dir_len)
 {
 	size_t len = PATH_OVERHEAD + store_dir_len + strlen(path->base);
 
-	for (size_t i = 0; i < path->references.count; i++)
+	for (size_t i = 0; i < path->references.count; i++) {
 		len += store_dir_len + STRING_OVERHEAD +
 		       strlen(path->references.items[i]);
+	}
 	return len;
 }
 

@@ -114,10 +114,11 @@ static int say_source_failed(const struct error_reply *reply,
 	const char *what = source_what(reply->failure);
 	const char *colon = detail[0] != '\0' ? ": " : "";
 
-	if (reply->failure == SOURCE_RATE_LIMITED && reply->retry_after > 0)
+	if (reply->failure == SOURCE_RATE_LIMITED && reply->retry_after > 0) {
 		return say(AGENT_E_SOURCE, error,
 		           "%s%s%s: run this again in %u seconds", what, colon,
 		           detail, (unsigned int)reply->retry_after);
+	}
 	return say(AGENT_E_SOURCE, error, "%s%s%s: %s", what, colon, detail,
 	           source_action(reply->failure));
 }

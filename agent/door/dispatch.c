@@ -220,9 +220,6 @@ int dispatch_message(struct door *door, struct connection *c,
 	rc = call_decode(frame, &call);
 	if (rc < 0)
 		return rc;
-	if (call.wants_upgrade)
-		return -EBADMSG; /* there is nothing to upgrade to */
-
 	c->work = (struct work){
 		.is_oneway = call.is_oneway,
 		.wants_more = call.wants_more,
@@ -231,6 +228,11 @@ int dispatch_message(struct door *door, struct connection *c,
 	rc = agent_method_find(call.method, &c->work.method, &error);
 	if (rc > 0)
 		return dispatch_fail(c, &error);
+	if (call.wants_upgrade) { /* there is nothing to upgrade to */
+		error = error_reply_make(ERROR_METHOD_NOT_IMPLEMENTED,
+		                         call.method);
+		return dispatch_fail(c, &error);
+	}
 	return rc < 0 ? rc : begin(door, c, &call);
 }
 
@@ -263,6 +265,21 @@ static int refuse(struct connection *c, const struct wire_frame *frame)
 	return dispatch_fail(c, &error);
 }
 
+/* Very long upload ids may make URLs that fit into no one message. */
+static int finish_presign(struct connection *c)
+{
+	int rc = presign_reply_encode(c->work.urls, c->work.presign.count,
+	                              &c->out);
+
+	if (rc == -EMSGSIZE) {
+		const struct error_reply error =
+			error_reply_make(ERROR_INVALID_PARAMETER, "requests");
+
+		return dispatch_fail(c, &error);
+	}
+	return finish(c, rc);
+}
+
 static int reply_when_whole(struct door *door, struct connection *c)
 {
 	if (++c->work.answered < work_item_count(&c->work))
@@ -274,8 +291,7 @@ static int reply_when_whole(struct door *door, struct connection *c)
 		                                c->work.signatures, &c->out));
 	}
 	door->custody.url_count += c->work.presign.count;
-	return finish(c, presign_reply_encode(c->work.urls,
-	                                      c->work.presign.count, &c->out));
+	return finish_presign(c);
 }
 
 int dispatch_answer(struct door *door, struct connection *c,

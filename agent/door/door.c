@@ -196,7 +196,9 @@ static int prepare(struct door *door)
 	                           sizeof(*door->loaded_keys));
 	if (!door->references || !door->loaded_keys)
 		return -ENOMEM;
-	return seal_door(&door->own);
+	/* json-c asks for random numbers once, at its first object. */
+	rc = call_prepare();
+	return rc < 0 ? rc : seal_door(&door->own);
 }
 
 int door_run(const struct door_start *start)

@@ -51,7 +51,8 @@ struct launcher {
 	struct deaths vault_deaths;
 	int door_socket;
 	int signals;
-	int ready;
+	int *ready;                /* -1: told already */
+	char *error;               /* READY_ERROR_MAX: why the start failed */
 	long long lifetime_end_ms; /* 0: not running */
 	bool is_prefetching;
 	bool is_ending;
@@ -62,6 +63,13 @@ static void end(struct launcher *l, int exit_status)
 {
 	l->is_ending = true;
 	l->exit_status = exit_status;
+}
+
+/* Ends the agent; a process that waits for its start will hear why. */
+static void fail_start(struct launcher *l, int exit_status, const char *error)
+{
+	(void)snprintf(l->error, READY_ERROR_MAX, "%s", error);
+	end(l, exit_status);
 }
 
 static void apply_limits(const struct launcher_start *start,
@@ -83,9 +91,8 @@ static void log_death(const char *role, int status)
 static void note_door_death(struct launcher *l, int status)
 {
 	log_death("door", status);
-	ready_tell(&l->ready, role_exit_status(status),
+	fail_start(l, role_exit_status(status),
 	           "the door did not start: nixcache-agent -d says why");
-	end(l, role_exit_status(status));
 }
 
 /* A closed socket: it has died or is about to, and how is worth knowing. */
@@ -248,8 +255,7 @@ static void step_source(struct launcher *l)
 		return;
 
 	if (l->is_prefetching) {
-		ready_tell(&l->ready, EXIT_SOURCE, outcome.detail);
-		end(l, EXIT_SOURCE);
+		fail_start(l, EXIT_SOURCE, outcome.detail);
 		return;
 	}
 	renew_vault(l);
@@ -262,14 +268,14 @@ static void note_loaded(struct launcher *l)
 			clock_boot_ms() + 1000LL * l->config->lifetime;
 	if (l->is_prefetching) {
 		l->is_prefetching = false;
-		ready_tell(&l->ready, EXIT_DONE, "");
+		ready_tell(l->ready, EXIT_DONE, "");
 	}
 }
 
 static void note_ready(struct launcher *l)
 {
 	if (!l->is_prefetching)
-		ready_tell(&l->ready, EXIT_DONE, "");
+		ready_tell(l->ready, EXIT_DONE, "");
 }
 
 /* What the fetched secrets were refused for is the door's to say; a prefetch
@@ -277,8 +283,7 @@ static void note_ready(struct launcher *l)
 static void note_renew(struct launcher *l, const struct fetch_outcome *why)
 {
 	if (l->is_prefetching) {
-		ready_tell(&l->ready, EXIT_SOURCE, why->detail);
-		end(l, EXIT_SOURCE);
+		fail_start(l, EXIT_SOURCE, why->detail);
 		return;
 	}
 	renew_vault(l);
@@ -332,11 +337,10 @@ static void note_children(struct launcher *l)
 		return;
 
 	log_death("vault", status);
-	if (l->ready >= 0) {
-		ready_tell(&l->ready, role_exit_status(status),
+	if (*l->ready >= 0) {
+		fail_start(l, role_exit_status(status),
 		           "the vault did not start: nixcache-agent -d says "
 		           "why");
-		end(l, role_exit_status(status));
 	} else if (deaths_note(&l->vault_deaths, clock_boot_ms())) {
 		log_error("vault: three deaths in a minute, the agent ends");
 		end(l, role_exit_status(status));
@@ -449,7 +453,8 @@ static int start_all(struct launcher *l)
 }
 
 int launcher_run(const struct launcher_start *start,
-                 const struct launcher_roles *roles)
+                 const struct launcher_roles *roles,
+                 char ret_error[READY_ERROR_MAX])
 {
 	struct launcher l = {
 		.start = start,
@@ -459,6 +464,7 @@ int launcher_run(const struct launcher_start *start,
 		.door_socket = -1,
 		.signals = -1,
 		.ready = start->ready,
+		.error = ret_error,
 		.is_prefetching = start->is_prefetch,
 	};
 	int rc;
@@ -474,7 +480,6 @@ int launcher_run(const struct launcher_start *start,
 
 	role_end(&l.vault);
 	role_end(&l.door);
-	ready_tell(&l.ready, EXIT_FAILED, "the agent ended while it started");
 	source_close(l.source);
 	config_free(l.config);
 	if (l.door_socket >= 0)

@@ -9,6 +9,7 @@
 #include "agent/config.h"
 #include "agent/launcher/source.h"
 #include "agent/seal/report.h"
+#include "agent/start/ready.h"
 
 #include <sys/types.h>
 
@@ -43,11 +44,13 @@ struct launcher_start {
 	const int *listeners;
 	size_t listener_count;
 	int watched; /* pidfd of the command served, -1: none */
-	int ready;   /* ready.h; -1: nobody waits */
+	int *ready;   /* ready.h: told and closed once the agent answers */
 	bool is_prefetch;
 	const struct report *report;
 };
 
-/* The loop; returns the exit status of the agent. */
+/* The loop; returns the exit status of the agent.  A start that failed is not
+ * told: ret_error says why, for the caller to tell when all is cleared away. */
 int launcher_run(const struct launcher_start *start,
-                 const struct launcher_roles *roles);
+                 const struct launcher_roles *roles,
+                 char ret_error[READY_ERROR_MAX]);

@@ -27,5 +27,9 @@ void secret_memory_unmap(struct secret_memory *memory);
 void secret_memory_call(const struct secret_memory *stack,
                         void (*entry)(void *), void *argument);
 
+/* Wipes the vector registers, in which a copy or a hash leaves its last bytes;
+ * a debugger's core file would hold them.  Before each wait. */
+void secret_memory_wipe_registers(void);
+
 /* Adds the row "secret stack". */
 void secret_memory_report_stack(struct report *report);

@@ -7,6 +7,10 @@ void secret_memory_call(const struct secret_memory *stack,
 	entry(argument);
 }
 
+void secret_memory_wipe_registers(void)
+{
+}
+
 void secret_memory_report_stack(struct report *report)
 {
 	report_add(report, "secret stack", MEASURE_ABSENT,

@@ -6,8 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define END_LABEL    "end"
-#define DIGITS_MAX   5 /* of a slot number */
+#define END_LABEL  "end"
+#define DIGITS_MAX 5 /* of a slot number */
 
 void intake_init(struct intake *intake, void *memory, size_t size)
 {

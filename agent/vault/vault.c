@@ -226,6 +226,7 @@ static int step(struct vault *vault)
 	};
 	nfds_t count = vault->has_intake ? VAULT_EVENT_COUNT : VAULT_INTAKE;
 
+	secret_memory_wipe_registers();
 	if (ppoll(events, count, NULL, NULL) < 0)
 		return errno == EINTR ? 0 : -errno;
 	/* One read a turn: a source without end cannot keep the door waiting. */

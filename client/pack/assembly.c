@@ -28,6 +28,45 @@ void note_free(struct note *note)
 	free(note);
 }
 
+void notes_add(struct notes *notes, struct note *note)
+{
+	note->next = NULL;
+	if (notes->last) {
+		notes->last->next = note;
+	} else {
+		notes->first = note;
+	}
+	notes->last = note;
+}
+
+void notes_add_all(struct notes *notes, struct notes *more)
+{
+	struct note *note;
+
+	while ((note = notes_take(more)))
+		notes_add(notes, note);
+}
+
+struct note *notes_take(struct notes *notes)
+{
+	struct note *note = notes->first;
+
+	if (!note)
+		return NULL;
+	notes->first = note->next;
+	if (!notes->first)
+		notes->last = NULL;
+	return note;
+}
+
+void notes_clear(struct notes *notes)
+{
+	struct note *note;
+
+	while ((note = notes_take(notes)))
+		note_free(note);
+}
+
 int assembly_init(struct assembly *assembly)
 {
 	struct assembly a = {
@@ -77,8 +116,7 @@ static int give_part(struct assembly *a, bool is_last, struct notes *parts)
 	part->part.is_last = is_last;
 	note->event.type = PACK_PART;
 	note->event.part = &take_ptr(part)->part;
-	TAILQ_INSERT_TAIL(parts, note, link);
-	note = NULL;
+	notes_add(parts, take_ptr(note));
 	return 0;
 }
 
@@ -124,7 +162,7 @@ int assembly_add(struct assembly *assembly, struct region *block, bool is_last,
 int assembly_end(struct assembly *assembly, struct nix_hash *ret_hash,
                  uint64_t *ret_size)
 {
-	struct nix_hash hash;
+	struct nix_hash hash = { { 0 } };
 	int rc;
 
 	rc = digest_final(assembly->file_sha256, hash.sha256);

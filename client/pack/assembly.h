@@ -8,18 +8,27 @@
 #include "client/pack/pack.h"
 #include "client/pack/region.h"
 
-#include <sys/queue.h>
-
 /* S3's limit. */
 #define ASSEMBLY_PARTS_MAX 10000
 
 /* An event on its way to the conductor. */
 struct note {
 	struct pack_event event;
-	TAILQ_ENTRY(note) link;
+	struct note *next;
 };
 
-TAILQ_HEAD(notes, note);
+/* First in, first out. */
+struct notes {
+	struct note *first; /* owned */
+	struct note *last;
+};
+
+void notes_add(struct notes *notes, struct note *note);
+/* All of more, in its order; more becomes empty. */
+void notes_add_all(struct notes *notes, struct notes *more);
+/* The first, now the caller's, or NULL. */
+struct note *notes_take(struct notes *notes);
+void notes_clear(struct notes *notes);
 
 struct assembly {
 	struct digest *file_sha256; /* owned */

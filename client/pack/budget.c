@@ -72,10 +72,11 @@ int budget_take(struct budget *budget, uint64_t bytes)
 	while (!budget->is_stopped &&
 	       (budget->served != ticket || !may_lend(budget, bytes)))
 		(void)pthread_cond_wait(&budget->changed, &budget->lock);
-	if (budget->is_stopped)
+	if (budget->is_stopped) {
 		rc = -ECANCELED;
-	else
+	} else {
 		budget->used += bytes;
+	}
 	budget->served++;
 	(void)pthread_cond_broadcast(&budget->changed);
 	(void)pthread_mutex_unlock(&budget->lock);

@@ -130,10 +130,11 @@ static int run_zstd(struct compressor *c, struct bytes in, uint8_t *out,
 {
 	size_t n = ZSTD_compress2(c->zstd, out, size, in.data, in.len);
 
-	if (ZSTD_isError(n))
+	if (ZSTD_isError(n)) {
 		return ZSTD_getErrorCode(n) == ZSTD_error_memory_allocation
 		               ? -ENOMEM
 		               : -EIO;
+	}
 	*ret_len = n;
 	return 0;
 }

@@ -12,32 +12,118 @@ static void show_readable(struct pack *p)
 	(void)!write(p->event_fd, &one, sizeof(one));
 }
 
+void blocks_add(struct blocks *blocks, struct block *block)
+{
+	block->next = NULL;
+	if (blocks->last) {
+		blocks->last->next = block;
+	} else {
+		blocks->first = block;
+	}
+	blocks->last = block;
+}
+
+/* Takes the block out that comes after `before`; NULL: the first. */
+static struct block *take_after(struct blocks *blocks, struct block *before)
+{
+	struct block *block = before ? before->next : blocks->first;
+
+	if (!block)
+		return NULL;
+	if (before) {
+		before->next = block->next;
+	} else {
+		blocks->first = block->next;
+	}
+	if (blocks->last == block)
+		blocks->last = before;
+	return block;
+}
+
+struct block *blocks_take(struct blocks *blocks)
+{
+	return take_after(blocks, NULL);
+}
+
+struct block *blocks_take_index(struct blocks *blocks, size_t index)
+{
+	struct block *before = NULL;
+
+	for (struct block *b = blocks->first; b; b = b->next) {
+		if (b->index == index)
+			return take_after(blocks, before);
+		before = b;
+	}
+	return NULL;
+}
+
+void jobs_add(struct jobs *jobs, struct job *job)
+{
+	job->next = NULL;
+	job->previous = jobs->last;
+	if (jobs->last) {
+		jobs->last->next = job;
+	} else {
+		jobs->first = job;
+	}
+	jobs->last = job;
+}
+
+void jobs_remove(struct jobs *jobs, struct job *job)
+{
+	if (job->previous) {
+		job->previous->next = job->next;
+	} else {
+		jobs->first = job->next;
+	}
+	if (job->next) {
+		job->next->previous = job->previous;
+	} else {
+		jobs->last = job->previous;
+	}
+}
+
+struct job *jobs_find(const struct jobs *jobs, size_t id)
+{
+	struct job *job = jobs->first;
+
+	while (job && job->id != id)
+		job = job->next;
+	return job;
+}
+
 void locked_send(struct pack *pack, struct notes *notes)
 {
-	if (TAILQ_EMPTY(notes))
+	if (!notes->first)
 		return;
-	if (TAILQ_EMPTY(&pack->notes))
+	if (!pack->notes.first)
 		show_readable(pack);
-	TAILQ_CONCAT(&pack->notes, notes, link);
+	notes_add_all(&pack->notes, notes);
+}
+
+struct note *locked_next_note(struct pack *pack)
+{
+	struct note *note = notes_take(&pack->notes);
+	uint64_t count;
+
+	if (note && !pack->notes.first)
+		(void)!read(pack->event_fd, &count, sizeof(count));
+	return note;
 }
 
 void locked_unsend(struct pack *pack, size_t id)
 {
-	struct notes kept = TAILQ_HEAD_INITIALIZER(kept);
-	bool had_some = !TAILQ_EMPTY(&pack->notes);
+	struct notes kept = { .first = NULL };
 	struct note *note;
-	uint64_t count;
 
-	while ((note = TAILQ_FIRST(&pack->notes))) {
-		TAILQ_REMOVE(&pack->notes, note, link);
-		if (note->event.job == id)
+	while ((note = locked_next_note(pack))) {
+		if (note->event.job == id) {
 			note_free(note);
-		else
-			TAILQ_INSERT_TAIL(&kept, note, link);
+		} else {
+			notes_add(&kept, note);
+		}
 	}
-	TAILQ_CONCAT(&pack->notes, &kept, link);
-	if (had_some && TAILQ_EMPTY(&pack->notes))
-		(void)!read(pack->event_fd, &count, sizeof(count));
+	locked_send(pack, &kept);
 }
 
 static void job_free(struct job *job)
@@ -54,7 +140,7 @@ void locked_end(struct pack *pack, struct job *job)
 	if (job->is_over)
 		return;
 	job->is_over = true;
-	TAILQ_REMOVE(job->is_begun ? &pack->active : &pack->waiting, job, link);
+	jobs_remove(job->is_begun ? &pack->active : &pack->waiting, job);
 	if (job->uses == 0)
 		job_free(job);
 }
@@ -68,7 +154,7 @@ void locked_unuse(struct job *job)
 
 void locked_fail(struct pack *pack, struct job *job, int rc, const char *detail)
 {
-	struct notes farewell = TAILQ_HEAD_INITIALIZER(farewell);
+	struct notes farewell = { .first = NULL };
 	struct note *note = job->farewell;
 
 	if (job->is_over)
@@ -80,7 +166,7 @@ void locked_fail(struct pack *pack, struct job *job, int rc, const char *detail)
 	note->event.error = rc;
 	(void)snprintf(note->event.detail, sizeof(note->event.detail), "%s",
 	               detail);
-	TAILQ_INSERT_TAIL(&farewell, note, link);
+	notes_add(&farewell, note);
 	locked_send(pack, &farewell);
 	locked_end(pack, job);
 }

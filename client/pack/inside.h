@@ -11,7 +11,7 @@
 #include "client/pack/compress.h"
 
 #include <pthread.h>
-#include <sys/queue.h>
+#include <stdatomic.h>
 
 #define PACK_READERS_MAX 2
 #define PACK_JOBS_MAX    256
@@ -23,10 +23,14 @@ struct block {
 	bool is_last;
 	struct region bytes;  /* as read, later as compressed */
 	uint64_t room_charge; /* taken for what compressing it needs */
-	STAILQ_ENTRY(block) link;
+	struct block *next;
 };
 
-STAILQ_HEAD(blocks, block);
+/* First in, first out. */
+struct blocks {
+	struct block *first;
+	struct block *last;
+};
 
 struct job {
 	/* Set by pack_submit() for good. */
@@ -43,10 +47,14 @@ struct job {
 	struct blocks compressed; /* waiting for their turn */
 	struct assembly assembly;
 	struct note *farewell; /* owned until sent: done or failed */
-	TAILQ_ENTRY(job) link;
+	struct job *previous;
+	struct job *next;
 };
 
-TAILQ_HEAD(jobs, job);
+struct jobs {
+	struct job *first;
+	struct job *last;
+};
 
 struct packer {
 	struct pack *pack;
@@ -70,7 +78,7 @@ struct pack {
 	struct blocks blocks; /* to be compressed */
 	size_t queued;        /* bytes in `blocks` */
 	struct notes notes;   /* to be taken by the conductor */
-	uint64_t bytes_read;
+	atomic_uint_fast64_t bytes_read;
 
 	size_t reader_count;
 	size_t packer_count;
@@ -82,8 +90,20 @@ struct pack {
 void *reader_run(void *pack);
 void *packer_run(void *packer);
 
+void blocks_add(struct blocks *blocks, struct block *block);
+/* The first, or the one with this index; NULL if there is none. */
+struct block *blocks_take(struct blocks *blocks);
+struct block *blocks_take_index(struct blocks *blocks, size_t index);
+
+void jobs_add(struct jobs *jobs, struct job *job);
+void jobs_remove(struct jobs *jobs, struct job *job);
+struct job *jobs_find(const struct jobs *jobs, size_t id);
+
 /* Adds events for the conductor and makes the descriptor readable. */
 void locked_send(struct pack *pack, struct notes *notes);
+
+/* The next event, or NULL; the last one makes the descriptor unreadable. */
+struct note *locked_next_note(struct pack *pack);
 
 /* Takes the events of a job back. */
 void locked_unsend(struct pack *pack, size_t id);

@@ -105,9 +105,10 @@ int listing_load(int directory, struct listing *ret_listing)
 		listing_clear(&l);
 		return rc;
 	}
-	if (l.count > 1)
+	if (l.count > 1) {
 		qsort_r(l.entries, l.count, sizeof(*l.entries), compare,
 		        l.names);
+	}
 	*ret_listing = l;
 	return 0;
 }

@@ -24,7 +24,7 @@
  */
 
 #define PENDING_MAX    16384
-#define ADVISE_MIN     (1024 * 1024) /* files worth a system call more */
+#define ADVISE_MIN     ((size_t)1024 * 1024) /* files worth a system call more */
 #define SHOWN_PATH_MAX 160
 #define OPEN_FLAGS     (O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
 
@@ -145,10 +145,11 @@ static void put(struct nar_reader *r, const char *text)
 static void end_node(struct nar_reader *r)
 {
 	put(r, ")");
-	if (r->depth > 0)
+	if (r->depth > 0) {
 		put(r, ")");
-	else
+	} else {
 		r->is_done = true;
+	}
 }
 
 /* The file's size is in the NAR before its bytes: they must agree. */
@@ -351,14 +352,15 @@ int nar_reader_read(struct nar_reader *reader, void *out, size_t size,
 		uint8_t *at = (uint8_t *)out + done;
 		size_t n = 0;
 
-		if (r->pending_at < r->pending.len)
+		if (r->pending_at < r->pending.len) {
 			n = take_pending(r, at, size - done);
-		else if (r->file >= 0 && r->left > 0)
+		} else if (r->file >= 0 && r->left > 0) {
 			(void)!read_file(r, at, size - done, &n);
-		else if (r->is_done)
+		} else if (r->is_done) {
 			break;
-		else
+		} else {
 			(void)!step(r);
+		}
 		done += n;
 	}
 	if (r->error < 0)

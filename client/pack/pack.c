@@ -49,7 +49,7 @@
 #define MIB             (1024ULL * 1024)
 #define TWO_READERS_MIN (128 * MIB)
 #define FLOOR_READER    ((uint64_t)PACK_SINGLE_MAX + MIB)
-#define FLOOR_BLOCK     (2ULL * PACK_BLOCK_SIZE + MIB)
+#define FLOOR_BLOCK     (2 * (uint64_t)PACK_BLOCK_SIZE + MIB)
 #define READ_FLOOR(n)   ((n)*FLOOR_READER + FLOOR_BLOCK)
 
 static_assert(READ_FLOOR(2) <= TWO_READERS_MIN, "two readers need more");
@@ -142,10 +142,6 @@ static void init(struct pack *p)
 	(void)pthread_cond_init(&p->has_jobs, NULL);
 	(void)pthread_cond_init(&p->has_blocks, NULL);
 	(void)pthread_cond_init(&p->has_room, NULL);
-	TAILQ_INIT(&p->waiting);
-	TAILQ_INIT(&p->active);
-	STAILQ_INIT(&p->blocks);
-	TAILQ_INIT(&p->notes);
 }
 
 static void close_at_exit(struct pack **slot)
@@ -208,10 +204,8 @@ static void drop_blocks(struct pack *p, struct blocks *blocks)
 {
 	struct block *block;
 
-	while ((block = STAILQ_FIRST(blocks))) {
-		STAILQ_REMOVE_HEAD(blocks, link);
+	while ((block = blocks_take(blocks)))
 		locked_block_free(p, block);
-	}
 }
 
 /* With a use of our own, so that dropping the last block leaves the job. */
@@ -226,18 +220,14 @@ static void drop_job(struct pack *p, struct job *job)
 /* The threads are gone: no lock is needed. */
 static void drop_all(struct pack *p)
 {
-	struct note *note;
 	struct job *job;
 
 	drop_blocks(p, &p->blocks);
-	while ((job = TAILQ_FIRST(&p->waiting)))
+	while ((job = p->waiting.first))
 		drop_job(p, job);
-	while ((job = TAILQ_FIRST(&p->active)))
+	while ((job = p->active.first))
 		drop_job(p, job);
-	while ((note = TAILQ_FIRST(&p->notes))) {
-		TAILQ_REMOVE(&p->notes, note, link);
-		note_free(note);
-	}
+	notes_clear(&p->notes);
 }
 
 void pack_close(struct pack *pack)
@@ -274,25 +264,11 @@ int pack_submit(struct pack *pack, size_t job, const char *path,
 		.expected_size = expected_size,
 		.farewell = take_ptr(farewell),
 	};
-	STAILQ_INIT(&j->compressed);
 	(void)pthread_mutex_lock(&pack->lock);
-	TAILQ_INSERT_TAIL(&pack->waiting, j, link);
+	jobs_add(&pack->waiting, take_ptr(j));
 	(void)pthread_cond_signal(&pack->has_jobs);
 	(void)pthread_mutex_unlock(&pack->lock);
-	j = NULL;
 	return 0;
-}
-
-static struct job *locked_find(const struct jobs *jobs, size_t id)
-{
-	struct job *job;
-
-	TAILQ_FOREACH(job, jobs, link)
-	{
-		if (job->id == id)
-			break;
-	}
-	return job;
 }
 
 void pack_cancel(struct pack *pack, size_t job)
@@ -301,9 +277,9 @@ void pack_cancel(struct pack *pack, size_t job)
 
 	(void)pthread_mutex_lock(&pack->lock);
 	locked_unsend(pack, job);
-	j = locked_find(&pack->active, job);
+	j = jobs_find(&pack->active, job);
 	if (!j)
-		j = locked_find(&pack->waiting, job);
+		j = jobs_find(&pack->waiting, job);
 	if (j)
 		locked_end(pack, j);
 	(void)pthread_cond_broadcast(&pack->has_room);
@@ -318,15 +294,9 @@ int pack_fd(const struct pack *pack)
 int pack_next(struct pack *pack, struct pack_event *ret_event)
 {
 	struct note *note;
-	uint64_t count;
 
 	(void)pthread_mutex_lock(&pack->lock);
-	note = TAILQ_FIRST(&pack->notes);
-	if (note) {
-		TAILQ_REMOVE(&pack->notes, note, link);
-		if (TAILQ_EMPTY(&pack->notes))
-			(void)!read(pack->event_fd, &count, sizeof(count));
-	}
+	note = locked_next_note(pack);
 	(void)pthread_mutex_unlock(&pack->lock);
 	if (!note)
 		return 0;
@@ -338,12 +308,5 @@ int pack_next(struct pack *pack, struct pack_event *ret_event)
 
 uint64_t pack_bytes_read(const struct pack *pack)
 {
-	/* The lock is no part of what the caller sees as constant. */
-	struct pack *p = (struct pack *)(uintptr_t)pack;
-	uint64_t count;
-
-	(void)pthread_mutex_lock(&p->lock);
-	count = p->bytes_read;
-	(void)pthread_mutex_unlock(&p->lock);
-	return count;
+	return atomic_load(&pack->bytes_read);
 }

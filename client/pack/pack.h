@@ -14,9 +14,10 @@
 #include "protocol/base/digest.h"
 #include "protocol/nix/path_info.h"
 
-#define PACK_BLOCK_SIZE (16U * 1024 * 1024) /* uncompressed bytes of a frame */
-#define PACK_SINGLE_MAX (16U * 1024 * 1024) /* compressed bytes of one PUT */
-#define PACK_PART_MIN   (8U * 1024 * 1024)  /* of a part that is not the last */
+#define PACK_BLOCK_SIZE \
+	((size_t)16 * 1024 * 1024) /* uncompressed, of a frame */
+#define PACK_SINGLE_MAX ((size_t)16 * 1024 * 1024) /* compressed, of one PUT */
+#define PACK_PART_MIN   ((size_t)8 * 1024 * 1024) /* of any part but the last */
 #define PACK_BUDGET_MIN (64ULL * 1024 * 1024)
 
 enum pack_compression {

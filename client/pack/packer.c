@@ -10,11 +10,10 @@ static struct block *next_block(struct pack *p)
 	struct block *block;
 
 	(void)pthread_mutex_lock(&p->lock);
-	while (!p->is_stopping && STAILQ_EMPTY(&p->blocks))
+	while (!p->is_stopping && !p->blocks.first)
 		(void)pthread_cond_wait(&p->has_blocks, &p->lock);
-	block = p->is_stopping ? NULL : STAILQ_FIRST(&p->blocks);
+	block = p->is_stopping ? NULL : blocks_take(&p->blocks);
 	if (block) {
-		STAILQ_REMOVE_HEAD(&p->blocks, link);
 		p->queued -= block->bytes.len;
 		(void)pthread_cond_broadcast(&p->has_room);
 	}
@@ -52,26 +51,9 @@ static int compress(struct packer *packer, struct block *block)
 	return 0;
 }
 
-/* The block whose turn it is, if it has come. */
-static struct block *locked_next_in_order(struct job *job)
-{
-	struct block *block;
-
-	STAILQ_FOREACH(block, &job->compressed, link)
-	{
-		if (block->index == job->next_index)
-			break;
-	}
-	if (!block)
-		return NULL;
-	STAILQ_REMOVE(&job->compressed, block, block, link);
-	job->next_index++;
-	return block;
-}
-
 static void locked_say_done(struct pack *p, struct job *job)
 {
-	struct notes farewell = TAILQ_HEAD_INITIALIZER(farewell);
+	struct notes farewell = { .first = NULL };
 	struct note *note = job->farewell;
 	int rc;
 
@@ -85,7 +67,7 @@ static void locked_say_done(struct pack *p, struct job *job)
 	note->event.type = PACK_DONE;
 	note->event.nar_hash = job->expected_hash; /* verified by the reader */
 	note->event.nar_size = job->expected_size;
-	TAILQ_INSERT_TAIL(&farewell, note, link);
+	notes_add(&farewell, note);
 	locked_send(p, &farewell);
 	locked_end(p, job);
 }
@@ -93,30 +75,27 @@ static void locked_say_done(struct pack *p, struct job *job)
 /* Called and left with the lock held; without it in between. */
 static void gather(struct pack *p, struct block *block)
 {
-	struct notes parts = TAILQ_HEAD_INITIALIZER(parts);
+	struct notes parts = { .first = NULL };
 	struct job *job = block->job;
-	struct note *note;
 	int rc;
 
 	(void)pthread_mutex_unlock(&p->lock);
 	rc = assembly_add(&job->assembly, &block->bytes, block->is_last,
 	                  &parts);
-	TAILQ_FOREACH(note, &parts, link)
-	note->event.job = job->id;
+	for (struct note *note = parts.first; note; note = note->next)
+		note->event.job = job->id;
 	(void)pthread_mutex_lock(&p->lock);
 
-	if (job->is_over || rc < 0) {
-		while ((note = TAILQ_FIRST(&parts))) {
-			TAILQ_REMOVE(&parts, note, link);
-			note_free(note);
-		}
-		if (rc < 0)
-			locked_fail(p, job, rc,
-			            rc == -EFBIG
-			                    ? "too large for the parts of S3"
-			                    : strerrordesc_np(-rc));
-		return;
+	if (job->is_over || rc < 0)
+		notes_clear(&parts);
+	if (rc < 0) {
+		locked_fail(p, job, rc,
+		            rc == -EFBIG ? "too large for the parts of S3"
+		                         : strerrordesc_np(-rc));
 	}
+	if (job->is_over)
+		return;
+
 	locked_send(p, &parts);
 	if (block->is_last)
 		locked_say_done(p, job);
@@ -133,7 +112,8 @@ static void locked_gather_all(struct pack *p, struct job *job)
 
 	job->is_gathering = true;
 	job->uses++;
-	while ((block = locked_next_in_order(job))) {
+	while ((block = blocks_take_index(&job->compressed, job->next_index))) {
+		job->next_index++;
 		if (!job->is_over)
 			gather(p, block);
 		locked_block_free(p, block);
@@ -150,7 +130,7 @@ static void finish(struct pack *p, struct block *block, int rc)
 	if (rc < 0)
 		locked_fail(p, job, rc, strerrordesc_np(-rc));
 	job->uses++;
-	STAILQ_INSERT_TAIL(&job->compressed, block, link);
+	blocks_add(&job->compressed, block);
 	locked_gather_all(p, job);
 	locked_unuse(job);
 	(void)pthread_mutex_unlock(&p->lock);

@@ -27,12 +27,12 @@ static struct job *next_job(struct pack *p)
 	struct job *job;
 
 	(void)pthread_mutex_lock(&p->lock);
-	while (!p->is_stopping && TAILQ_EMPTY(&p->waiting))
+	while (!p->is_stopping && !p->waiting.first)
 		(void)pthread_cond_wait(&p->has_jobs, &p->lock);
-	job = p->is_stopping ? NULL : TAILQ_FIRST(&p->waiting);
+	job = p->is_stopping ? NULL : p->waiting.first;
 	if (job) {
-		TAILQ_REMOVE(&p->waiting, job, link);
-		TAILQ_INSERT_TAIL(&p->active, job, link);
+		jobs_remove(&p->waiting, job);
+		jobs_add(&p->active, job);
 		job->is_begun = true;
 		job->uses++;
 	}
@@ -42,9 +42,10 @@ static struct job *next_job(struct pack *p)
 
 static int explain(struct reading *r, int rc)
 {
-	if (r->detail[0] == '\0')
+	if (r->detail[0] == '\0') {
 		(void)snprintf(r->detail, sizeof(r->detail), "%s",
 		               strerrordesc_np(-rc));
+	}
 	return rc;
 }
 
@@ -54,8 +55,8 @@ static int report(struct reading *r, size_t len)
 	struct pack *p = r->pack;
 	bool is_over;
 
+	(void)atomic_fetch_add(&p->bytes_read, len);
 	(void)pthread_mutex_lock(&p->lock);
-	p->bytes_read += len;
 	is_over = p->is_stopping || r->job->is_over;
 	(void)pthread_mutex_unlock(&p->lock);
 	return is_over ? -ECANCELED : 0;
@@ -164,9 +165,10 @@ static int block_new(struct reading *r, size_t size, struct block **ret_block)
 	struct block *block;
 	int rc;
 
-	if (p->compression != PACK_NONE)
+	if (p->compression != PACK_NONE) {
 		room_charge =
 			region_charge(compress_bound(p->compression, size));
+	}
 	rc = reserve(r, size, room_charge);
 	if (rc < 0)
 		return rc;
@@ -193,7 +195,7 @@ static int block_new(struct reading *r, size_t size, struct block **ret_block)
 static void queue_block(struct pack *p, struct block *block)
 {
 	(void)pthread_mutex_lock(&p->lock);
-	STAILQ_INSERT_TAIL(&p->blocks, block, link);
+	blocks_add(&p->blocks, block);
 	p->queued += block->bytes.len;
 	(void)pthread_cond_signal(&p->has_blocks);
 	(void)pthread_mutex_unlock(&p->lock);

@@ -29,10 +29,11 @@ static uint8_t *memory_new(size_t size)
 
 static void memory_free(uint8_t *memory, size_t size)
 {
-	if (is_mapped(size))
+	if (is_mapped(size)) {
 		(void)munmap(memory, size);
-	else
+	} else {
 		free(memory);
+	}
 }
 
 /* Keeps the first len bytes.  NULL: nothing has changed. */

@@ -53,8 +53,12 @@ static int choose_cache(struct push *p)
 	}
 	p->config =
 		select_cache(&p->status, p->request->cache, why, sizeof(why));
-	if (!p->config)
-		return fail(why);
+	if (!p->config) {
+		log_error("push: %s", why);
+		return p->request->cache || p->status.cache_count == 0
+		               ? EXIT_FAILED
+		               : EXIT_USAGE;
+	}
 	if (pack_compression_parse(p->request->compression
 	                                   ? p->request->compression
 	                                   : p->config->compression,

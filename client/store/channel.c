@@ -19,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define QUEUE_MAX     (1024 * 1024)
+#define QUEUE_MAX     ((size_t)1024 * 1024)
 #define READ_SIZE     65536
 #define LAST_WORDS_MS 1000 /* for the rest of what a dying daemon says */
 #define GOODBYE_MS    2000 /* for it to end after its input has ended */

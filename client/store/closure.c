@@ -116,9 +116,10 @@ static int fetch_level(struct search *s, size_t first, struct daemon *daemon,
 	cleanup_strings struct strings bases = { .items = NULL };
 	int rc = 0;
 
-	for (size_t i = first; rc == 0 && i < s->count; i++)
+	for (size_t i = first; rc == 0 && i < s->count; i++) {
 		rc = strings_add(&bases, s->paths[i].base,
 		                 strlen(s->paths[i].base));
+	}
 	if (rc < 0)
 		return rc;
 
@@ -300,18 +301,19 @@ static int compute(struct search *s, const struct strings *roots, bool follow,
 /* What the daemon has not said itself. */
 static int explain(int rc, struct daemon_error *error)
 {
-	if (rc == -E2BIG)
+	if (rc == -E2BIG) {
 		(void)snprintf(error->text, sizeof(error->text),
 		               "more than %u store paths", CLOSURE_PATHS_MAX);
-	else if (rc == -ELOOP)
+	} else if (rc == -ELOOP) {
 		(void)snprintf(error->text, sizeof(error->text),
 		               "the store's references go round in a circle");
-	else if (rc == -EINVAL && error->text[0] == '\0')
+	} else if (rc == -EINVAL && error->text[0] == '\0') {
 		(void)snprintf(error->text, sizeof(error->text),
 		               "a name is too long for a store path");
-	else if (rc == -ENOMEM && error->text[0] == '\0')
+	} else if (rc == -ENOMEM && error->text[0] == '\0') {
 		(void)snprintf(error->text, sizeof(error->text),
 		               "out of memory");
+	}
 	return rc;
 }
 
@@ -350,10 +352,11 @@ ssize_t closure_find(const struct closure *closure, const char *base)
 
 		if (order == 0)
 			return (ssize_t)index;
-		if (order < 0)
+		if (order < 0) {
 			high = middle;
-		else
+		} else {
 			low = middle + 1;
+		}
 	}
 	return -1;
 }

@@ -75,12 +75,13 @@ static int stream_failed(struct daemon *d, int rc, struct daemon_error *error)
 	channel_last_complaint(d->channel, complaint, sizeof(complaint));
 	if (rc == -ECONNRESET && complaint[0] != '\0')
 		return fail(error, rc, "%s ended: %s", d->name, complaint);
-	if (rc == -ECONNRESET)
+	if (rc == -ECONNRESET) {
 		what = "it closed the connection";
-	else if (rc == -EBADMSG)
+	} else if (rc == -EBADMSG) {
 		what = "its answer makes no sense";
-	else if (rc == -ETIMEDOUT)
+	} else if (rc == -ETIMEDOUT) {
 		what = "it does not answer";
+	}
 	return fail(error, rc, "%s: %s", d->name, what);
 }
 
@@ -186,10 +187,11 @@ static void ask(struct daemon *d, enum question question, const char *base)
 static int check_bases(const struct daemon *d, const struct strings *bases,
                        struct daemon_error *error)
 {
-	if (d->is_broken)
+	if (d->is_broken) {
 		return fail(error, -ENOTCONN,
 		            "%s: the connection was given up after an error",
 		            d->name);
+	}
 
 	for (size_t i = 0; i < bases->count; i++) {
 		const char *base = bases->items[i];
@@ -251,17 +253,19 @@ static int greet(struct daemon *d, struct daemon_error *error)
 	worker_put_hello(channel_queue(d->channel));
 	do {
 		rc = channel_step(d->channel);
-		if (rc == 0)
+		if (rc == 0) {
 			rc = worker_get_hello(channel_received(d->channel),
 			                      &used, &d->version);
+		}
 	} while (rc == WORKER_MORE);
-	if (rc == -EPROTONOSUPPORT)
+	if (rc == -EPROTONOSUPPORT) {
 		return fail(error, rc,
 		            "%s speaks protocol %u.%u; 1.%u (Nix 2.4) or newer "
 		            "is needed",
 		            d->name, (unsigned)(d->version >> 8),
 		            (unsigned)(d->version & 0xff),
 		            WORKER_VERSION_MIN & 0xff);
+	}
 	if (rc < 0)
 		return stream_failed(d, rc, error);
 
@@ -271,9 +275,10 @@ static int greet(struct daemon *d, struct daemon_error *error)
 	                        &used);
 	while (rc == WORKER_MORE) {
 		rc = channel_step(d->channel);
-		if (rc == 0)
+		if (rc == 0) {
 			rc = worker_get_welcome(channel_received(d->channel),
 			                        d->version, &used);
+		}
 	}
 	if (rc < 0)
 		return stream_failed(d, rc, error);
@@ -292,11 +297,12 @@ static int connect_socket(struct daemon *d, const char *path,
 	(void)snprintf(d->name, sizeof(d->name), "nix daemon at %.*s",
 	               (int)sizeof(d->name) - 32, printable);
 	rc = channel_connect(path, &d->channel);
-	if (rc == -EACCES)
+	if (rc == -EACCES) {
 		return fail(error, rc,
 		            "%s: permission denied; join group nix-users, or "
 		            "whichever may use the Nix daemon here",
 		            d->name);
+	}
 	if (rc < 0)
 		return fail(error, rc, "%s: %s", d->name, strerrordesc_np(-rc));
 	return 0;
@@ -331,15 +337,17 @@ static int open_root(struct daemon *d, const char *root,
 	int len;
 
 	text_printable(root, strlen(root), printable, sizeof(printable));
-	if (!real)
+	if (!real) {
 		return fail(error, -errno, "store %s: %s", printable,
 		            strerrordesc_np(errno));
+	}
 
 	len = snprintf(d->physical_dir, sizeof(d->physical_dir), "%s%s",
 	               strcmp(real, "/") == 0 ? "" : real, d->store_dir);
-	if (len < 0 || (size_t)len >= sizeof(d->physical_dir))
+	if (len < 0 || (size_t)len >= sizeof(d->physical_dir)) {
 		return fail(error, -ENAMETOOLONG, "store %s: name too long",
 		            printable);
+	}
 	return spawn(d, real, error);
 }
 
@@ -371,9 +379,10 @@ static int set_store_dir(struct daemon *d, struct daemon_error *error)
 
 	if (!dir || dir[0] == '\0')
 		dir = STORE_DIR_DEFAULT;
-	if (!store_dir_is_valid(dir, strlen(dir)))
+	if (!store_dir_is_valid(dir, strlen(dir))) {
 		return fail(error, -EINVAL,
 		            "NIX_STORE_DIR: not an absolute directory");
+	}
 	memcpy(d->store_dir, dir, strlen(dir) + 1);
 	memcpy(d->physical_dir, dir, strlen(dir) + 1);
 	return 0;

@@ -108,10 +108,11 @@ static int follow(struct walk *w, size_t len)
 {
 	if (++w->links > LINKS_MAX)
 		return -ELOOP;
-	if (w->link[0] == '/')
+	if (w->link[0] == '/') {
 		w->done[0] = '\0';
-	else
+	} else {
 		go_up(w);
+	}
 	return prepend(w, w->link, len);
 }
 
@@ -143,8 +144,10 @@ static int walk_step(struct walk *w, char ret_base[STORE_PATH_BASE_SIZE])
 	size_t len;
 	int rc;
 
-	if (inside && take_base(inside, ret_base) == 0)
-		return 1;
+	if (inside) {
+		rc = take_base(inside, ret_base);
+		return rc == 0 ? 1 : rc;
+	}
 
 	memmove(w->rest, w->rest + strspn(w->rest, "/"),
 	        strlen(w->rest + strspn(w->rest, "/")) + 1);
@@ -186,13 +189,14 @@ static int explain(int rc, const char *path, const struct daemon *daemon,
 	char printable[300];
 
 	text_printable(path, strlen(path), printable, sizeof(printable));
-	if (rc == -EINVAL)
+	if (rc == -EINVAL) {
 		(void)snprintf(error->text, sizeof(error->text),
 		               "%s: not in the Nix store (%.100s)", printable,
 		               daemon_store_dir(daemon));
-	else
+	} else {
 		(void)snprintf(error->text, sizeof(error->text), "%s: %s",
 		               printable, strerrordesc_np(-rc));
+	}
 	return rc;
 }
 

@@ -57,11 +57,12 @@ int target_default_socket(char ret_path[TARGET_PATH_SIZE])
 	char text[TARGET_PATH_SIZE];
 	int len;
 
-	if (path && path[0] != '\0')
+	if (path && path[0] != '\0') {
 		len = snprintf(text, sizeof(text), "%s", path);
-	else
+	} else {
 		len = snprintf(text, sizeof(text), "%s/daemon-socket/socket",
 		               state && state[0] != '\0' ? state : STATE_DIR);
+	}
 	if (len < 0 || (size_t)len >= sizeof(text))
 		return -EINVAL;
 	memcpy(ret_path, text, (size_t)len + 1);

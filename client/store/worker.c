@@ -184,10 +184,11 @@ static void skip_fields(struct reader *r)
 	uint64_t count = get_number(r, FIELDS_MAX);
 
 	for (uint64_t i = 0; i < count && !reader_failed(r); i++) {
-		if (get_number(r, 1) == 0)
+		if (get_number(r, 1) == 0) {
 			(void)get_number(r, UINT64_MAX);
-		else
+		} else {
 			(void)get_string(r, WORKER_TEXT_MAX);
+		}
 	}
 }
 

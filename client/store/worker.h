@@ -15,10 +15,10 @@
 #define WORKER_VERSION     0x123U
 #define WORKER_VERSION_MIN 0x117U
 
-#define WORKER_TEXT_MAX       (1024 * 1024) /* a log line or an error */
+#define WORKER_TEXT_MAX       ((size_t)1024 * 1024) /* a log line or an error */
 #define WORKER_REFERENCES_MAX 32768
 #define WORKER_SIGNATURES_MAX 256
-#define WORKER_MESSAGE_MAX    (16 * 1024 * 1024)
+#define WORKER_MESSAGE_MAX    ((size_t)16 * 1024 * 1024)
 
 enum worker_outcome {
 	WORKER_MORE = 1,

@@ -163,21 +163,24 @@ int sigv4_string_to_sign(const struct sigv4_scope *scope,
 	return buffer_end(out);
 }
 
-/* Leaves out as it was, and wiped behind that: the canonical request and the
- * string to sign stand there only until they are signed. */
-static int sign(const struct sigv4_key *key, struct bytes canonical_request,
-                const struct sigv4_scope *scope, struct buffer *out,
+/* Signs the canonical request that stands in out from mark on. */
+static int sign(const struct sigv4_key *key, const struct sigv4_scope *scope,
+                size_t mark, struct buffer *out,
                 char signature[SIGV4_SIGNATURE_LEN + 1])
 {
-	size_t mark = out->len;
+	size_t end = out->len;
 	int rc;
 
-	rc = sigv4_string_to_sign(scope, canonical_request, out);
+	rc = buffer_end(out);
 	if (rc < 0)
 		return rc;
 
-	sigv4_signature(key,
-	                (struct bytes){ out->data + mark, out->len - mark },
+	rc = sigv4_string_to_sign(
+		scope, (struct bytes){ out->data + mark, end - mark }, out);
+	if (rc < 0)
+		return rc;
+
+	sigv4_signature(key, (struct bytes){ out->data + end, out->len - end },
 	                signature);
 	return 0;
 }
@@ -207,16 +210,12 @@ int sigv4_presign(const struct sigv4_key *key,
 	if (memcmp(key->date, scope->amz_date, SIGV4_DAY_LEN) != 0)
 		return -EINVAL;
 	rc = canonical_init(&canonical, request, scope);
-	if (rc < 0)
-		return rc;
-
-	canonical_append(out, &canonical, request);
-	rc = buffer_end(out);
 	if (rc == 0) {
-		rc = sign(key,
-		          (struct bytes){ out->data + mark, out->len - mark },
-		          scope, out, signature);
+		canonical_append(out, &canonical, request);
+		rc = sign(key, scope, mark, out, signature);
 	}
+
+	/* Only the URL is the caller's business. */
 	if (out->len > mark)
 		sodium_memzero(out->data + mark, out->len - mark);
 	out->len = mark;

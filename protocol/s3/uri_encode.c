@@ -9,21 +9,25 @@ static bool is_unreserved(uint8_t c)
 	       c == '~';
 }
 
+/* What stays as it is goes over in runs: most of a key does. */
 static void encode(struct buffer *out, struct bytes text, bool keeps_slash)
 {
 	static const char digits[] = "0123456789ABCDEF";
+	size_t start = 0;
 
 	for (size_t i = 0; i < text.len; i++) {
 		uint8_t c = text.data[i];
 
-		if (is_unreserved(c) || (keeps_slash && c == '/')) {
-			buffer_append_char(out, (char)c);
-			continue;
+		if (!is_unreserved(c) && !(keeps_slash && c == '/')) {
+			char escape[] = { '%', digits[c >> 4], digits[c & 15] };
+
+			buffer_append(out, text.data + start, i - start);
+			buffer_append(out, escape, sizeof(escape));
+			start = i + 1;
 		}
-		buffer_append_char(out, '%');
-		buffer_append_char(out, digits[c >> 4]);
-		buffer_append_char(out, digits[c & 15]);
 	}
+	if (start < text.len)
+		buffer_append(out, text.data + start, text.len - start);
 }
 
 void uri_encode(struct buffer *out, struct bytes text)

@@ -3,6 +3,7 @@
 #include "protocol/varlink/interface.h"
 #include "protocol/varlink/service.h"
 
+#include <stdio.h>
 #include <string.h>
 
 const char *agent_method_name(enum agent_method method)
@@ -17,9 +18,7 @@ static struct error_reply explain_unknown(const char *name)
 	const char *dot = strrchr(name, '.');
 	size_t len = dot ? (size_t)(dot - name) : strlen(name);
 
-	if (len >= sizeof(interface))
-		len = sizeof(interface) - 1;
-	memcpy(interface, name, len);
+	(void)snprintf(interface, sizeof(interface), "%.*s", (int)len, name);
 	if (dot && service_find_description(interface))
 		return error_reply_make(ERROR_METHOD_NOT_FOUND, name);
 	return error_reply_make(ERROR_INTERFACE_NOT_FOUND, interface);

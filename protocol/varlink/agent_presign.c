@@ -122,7 +122,7 @@ int presign_call_decode(const struct varlink_call *call,
                         struct presign_call *ret_presign,
                         struct error_reply *ret_error)
 {
-	cleanup_presign_call struct presign_call presign = { .texts = NULL };
+	struct presign_call presign = { .texts = NULL };
 	struct record batch, item = { .bad = NULL };
 	int rc;
 
@@ -133,18 +133,18 @@ int presign_call_decode(const struct varlink_call *call,
 	rc = record_end(&batch);
 	if (rc == 0)
 		rc = decode_requests(&batch, &item, &presign);
-	if (rc == -EINVAL) {
-		*ret_error = error_reply_make(ERROR_INVALID_PARAMETER,
-		                              batch.bad ? batch.bad : item.bad);
-		return CALL_E_REFUSED;
+	if (rc == 0) {
+		presign.texts = json_object_get(call->parameters);
+		*ret_presign = presign;
+		return CALL_OK;
 	}
-	if (rc < 0)
-		return rc;
 
-	presign.texts = json_object_get(call->parameters);
-	*ret_presign = presign;
-	presign = (struct presign_call){ .texts = NULL };
-	return CALL_OK;
+	presign_call_clear(&presign);
+	if (rc != -EINVAL)
+		return rc;
+	*ret_error = error_reply_make(ERROR_INVALID_PARAMETER,
+	                              batch.bad ? batch.bad : item.bad);
+	return CALL_E_REFUSED;
 }
 
 static void put_text_if(struct buffer *out, const char *key, struct bytes text)
@@ -162,9 +162,10 @@ static void put_int_if(struct buffer *out, const char *key, uint32_t value)
 static void put_content(struct buffer *out,
                         const struct s3_object_request *request)
 {
-	if (request->has_content_length)
+	if (request->has_content_length) {
 		json_put_int_member(out, "contentLength",
 		                    (int64_t)request->content_length);
+	}
 	if (request->has_content_md5) {
 		char md5[TEXT_BASE64_SIZE(S3_MD5_LEN)];
 
@@ -223,9 +224,10 @@ static void put_response(struct buffer *out,
 	json_put_text_member(out, "url", bytes_of_text(response->url));
 	json_put_key(out, "headers");
 	buffer_append_char(out, '{');
-	for (size_t i = 0; i < response->header_count; i++)
+	for (size_t i = 0; i < response->header_count; i++) {
 		json_put_text_member(out, response->headers[i].name,
 		                     bytes_of_text(response->headers[i].value));
+	}
 	buffer_append_char(out, '}');
 	json_put_int_member(out, "expiresAt", response->expires_at);
 	buffer_append_char(out, '}');
@@ -283,6 +285,19 @@ static void get_header(struct record *record, const char *name,
 	response->header_count++;
 }
 
+static void get_headers(struct record *record,
+                        struct agent_signed_request *response)
+{
+	struct json_object *map = record->values[SIGNED_FIELD_HEADERS];
+	struct json_object_iterator at = json_object_iter_begin(map);
+	struct json_object_iterator end = json_object_iter_end(map);
+
+	for (; !json_object_iter_equal(&at, &end); json_object_iter_next(&at)) {
+		get_header(record, json_object_iter_peek_name(&at),
+		           json_object_iter_peek_value(&at), response);
+	}
+}
+
 /* 0, -ENOMEM, -EINVAL; on failure response may be half filled. */
 static int decode_response(struct json_object *object,
                            struct agent_signed_request *response)
@@ -303,11 +318,7 @@ static int decode_response(struct json_object *object,
 		record_refuse(&record, SIGNED_FIELD_URL);
 	if (response->method[0] == '\0' || !is_visible(response->method, false))
 		record_refuse(&record, SIGNED_FIELD_METHOD);
-	json_object_object_foreach(record.values[SIGNED_FIELD_HEADERS], name,
-	                           value)
-	{
-		get_header(&record, name, value, response);
-	}
+	get_headers(&record, response);
 	return record_end(&record);
 }
 

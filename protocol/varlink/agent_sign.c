@@ -79,7 +79,7 @@ static int decode_paths(struct record *batch, struct record *item,
 int sign_call_decode(const struct varlink_call *call,
                      struct sign_call *ret_sign, struct error_reply *ret_error)
 {
-	cleanup_sign_call struct sign_call sign = { .paths = NULL };
+	struct sign_call sign = { .paths = NULL };
 	struct record batch, item = { .bad = NULL };
 	int rc;
 
@@ -90,17 +90,19 @@ int sign_call_decode(const struct varlink_call *call,
 	rc = record_end(&batch);
 	if (rc == 0)
 		rc = decode_paths(&batch, &item, &sign);
-	if (rc == -EINVAL) {
-		*ret_error = error_reply_make(ERROR_INVALID_PARAMETER,
-		                              batch.bad ? batch.bad : item.bad);
-		return CALL_E_REFUSED;
+	if (rc == 0) {
+		/* gcc's analyzer does not see a pointer move with a struct. */
+		*ret_sign = sign;
+		ret_sign->paths = sign.paths;
+		return CALL_OK;
 	}
-	if (rc < 0)
-		return rc;
 
-	*ret_sign = sign;
-	sign = (struct sign_call){ .paths = NULL };
-	return CALL_OK;
+	sign_call_clear(&sign);
+	if (rc != -EINVAL)
+		return rc;
+	*ret_error = error_reply_make(ERROR_INVALID_PARAMETER,
+	                              batch.bad ? batch.bad : item.bad);
+	return CALL_E_REFUSED;
 }
 
 static void put_store_path(struct buffer *out, const char *store_dir,
@@ -220,9 +222,10 @@ static int decode_signatures(struct json_object *object, const char *store_dir,
 		const char *text = signatures->items[i];
 		struct signature signature;
 
-		if (signature_parse(text, strlen(text), &signature) < 0)
+		if (signature_parse(text, strlen(text), &signature) < 0) {
 			record_refuse(&record,
 			              PATH_SIGNATURES_FIELD_SIGNATURES);
+		}
 	}
 	return record_end(&record);
 }

@@ -119,6 +119,14 @@ int call_decode(struct bytes frame, struct varlink_call *ret_call)
 	return 0;
 }
 
+int call_prepare(void)
+{
+	static const char text[] = "{\"method\":\"\",\"parameters\":{\"\":0}}";
+	cleanup_call struct varlink_call call = { .parameters = NULL };
+
+	return call_decode(bytes_of_text(text), &call);
+}
+
 void call_clear(struct varlink_call *call)
 {
 	(void)json_object_put(call->parameters);

@@ -21,6 +21,10 @@ struct varlink_call {
 must_check int call_decode(struct bytes frame, struct varlink_call *ret_call);
 void call_clear(struct varlink_call *call);
 
+/* Must be called once before a process is sealed: at its first object json-c
+ * asks the system for a random seed, and exits if it gets none.  0, -ENOMEM. */
+must_check int call_prepare(void);
+
 /* What the decoders of parameters (agent_sign.h, ...) say of a call. */
 enum call_outcome {
 	CALL_OK = 0,

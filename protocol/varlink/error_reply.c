@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
-#define RETRY_AFTER_MAX (7 * 24 * 3600)
+#define RETRY_AFTER_MAX 604800 /* a week */
 
 /* The first field of each is what error_reply.text stands for. */
 static const struct field reason_fields[] = {
@@ -107,18 +107,21 @@ int error_reply_encode(const struct error_reply *error, struct buffer *out)
 	const struct shape *shape = &errors[error->error];
 	size_t mark = call_begin_error(out, shape->name);
 
-	if (shape->count > 0)
+	if (shape->count > 0) {
 		json_put_text_member(out, shape->fields[0].name,
 		                     bytes_of_text(error->text));
+	}
 	if (error->error == ERROR_NOT_SUPPORTED)
 		json_put_text_member(out, "cache", bytes_of_text(error->cache));
-	if (error->error == ERROR_SOURCE_FAILED)
+	if (error->error == ERROR_SOURCE_FAILED) {
 		json_put_text_member(
 			out, "kind",
 			bytes_of_text(source_failure_name(error->failure)));
-	if (error->error == ERROR_SOURCE_FAILED && error->retry_after > 0)
+	}
+	if (error->error == ERROR_SOURCE_FAILED && error->retry_after > 0) {
 		json_put_int_member(out, "retryAfterSeconds",
 		                    error->retry_after);
+	}
 	return call_end(out, mark);
 }
 
@@ -165,9 +168,10 @@ int error_reply_decode(const struct varlink_reply *reply,
 	record_read(&record, shape, reply->parameters, RECORD_LENIENT);
 	if (shape->count > 0)
 		read_text(&record, error.text);
-	if (error.error == ERROR_NOT_SUPPORTED)
+	if (error.error == ERROR_NOT_SUPPORTED) {
 		record_copy_text(&record, SUPPORT_FIELD_CACHE, error.cache,
 		                 sizeof(error.cache));
+	}
 	if (error.error == ERROR_SOURCE_FAILED)
 		read_source_failure(&record, &error);
 	if (record_end(&record) < 0)

@@ -5,7 +5,7 @@
 
 #define ROOM_MIN 4096
 /* More than this is given back as soon as nothing is held. */
-#define ROOM_KEPT (64 * 1024)
+#define ROOM_KEPT ((size_t)64 * 1024)
 
 void frame_reader_init(struct frame_reader *reader)
 {

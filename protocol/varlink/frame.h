@@ -7,7 +7,7 @@
 
 #include "protocol/base/bytes.h"
 
-#define VARLINK_FRAME_MAX (1024 * 1024) /* one message with its NUL */
+#define VARLINK_FRAME_MAX ((size_t)1024 * 1024) /* one message with its NUL */
 
 struct frame_reader {
 	struct buffer buffer;

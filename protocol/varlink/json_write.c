@@ -69,10 +69,11 @@ void json_put_text(struct buffer *out, struct bytes text)
 		if (text.len == 0)
 			break;
 
-		if (*text.data >= 0x80 || *text.data == '\0')
+		if (*text.data >= 0x80 || *text.data == '\0') {
 			buffer_append_text(out, REPLACEMENT);
-		else
+		} else {
 			put_escaped(out, *text.data);
+		}
 		text.data++;
 		text.len--;
 	}

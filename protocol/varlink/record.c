@@ -52,10 +52,30 @@ static void read_member(struct record *record, const struct field *field,
 {
 	if (!value)
 		return;
-	if (!json_object_is_type(value, json_type_of(field->type)))
+	if (!json_object_is_type(value, json_type_of(field->type))) {
 		refuse(record, field->name);
-	else
-		record->values[field - record->shape->fields] = value;
+		return;
+	}
+	record->values[field - record->shape->fields] = value;
+}
+
+static void read_members(struct record *record, struct json_object *object,
+                         enum record_strictness strictness)
+{
+	struct json_object_iterator at = json_object_iter_begin(object);
+	struct json_object_iterator end = json_object_iter_end(object);
+
+	for (; !json_object_iter_equal(&at, &end); json_object_iter_next(&at)) {
+		const char *name = json_object_iter_peek_name(&at);
+		const struct field *field = find_field(record->shape, name);
+
+		if (field) {
+			read_member(record, field,
+			            json_object_iter_peek_value(&at));
+		}
+		if (!field && strictness == RECORD_STRICT)
+			refuse(record, name);
+	}
 }
 
 void record_read(struct record *record, const struct shape *shape,
@@ -64,17 +84,8 @@ void record_read(struct record *record, const struct shape *shape,
 	assert(shape->count <= RECORD_FIELDS_MAX);
 	*record = (struct record){ .shape = shape };
 
-	if (object) {
-		json_object_object_foreach(object, name, value)
-		{
-			const struct field *field = find_field(shape, name);
-
-			if (field)
-				read_member(record, field, value);
-			else if (strictness == RECORD_STRICT)
-				refuse(record, name);
-		}
-	}
+	if (object)
+		read_members(record, object, strictness);
 	for (size_t i = 0; i < shape->count; i++) {
 		if (!record->values[i] && shape->fields[i].idl[0] != '?')
 			record_refuse(record, i);
@@ -207,11 +218,12 @@ void record_add_texts(struct record *record, size_t field, size_t text_max,
 
 		if (json_object_is_type(item, json_type_string))
 			text = text_of(item);
-		if (text.len == 0 || text.len > text_max)
+		if (text.len == 0 || text.len > text_max) {
 			record_refuse(record, field);
-		else
+		} else {
 			record->error = strings_add(
 				list, (const char *)text.data, text.len);
+		}
 	}
 }
 

@@ -110,10 +110,11 @@ static void scan_escape(struct scanner *s)
 	uint8_t c = peek(s);
 
 	s->next += s->next < s->end ? 1 : 0;
-	if (c == 'u')
+	if (c == 'u') {
 		scan_unicode_escape(s);
-	else if (c == '\0' || !strchr("\"\\/bfnrt", c))
+	} else if (c == '\0' || !strchr("\"\\/bfnrt", c)) {
 		s->failed = true;
+	}
 }
 
 /* One character of a string that is not its closing quote. */
@@ -123,10 +124,11 @@ static void scan_char(struct scanner *s, bool may_escape)
 
 	if (*s->next == '\\') {
 		s->next++;
-		if (!may_escape)
+		if (!may_escape) {
 			s->failed = true;
-		else
+		} else {
 			scan_escape(s);
+		}
 		return;
 	}
 
@@ -190,10 +192,12 @@ static void scan_word(struct scanner *s, const char *word)
 {
 	size_t len = strlen(word);
 
-	if ((size_t)(s->end - s->next) < len || memcmp(s->next, word, len) != 0)
+	if ((size_t)(s->end - s->next) < len ||
+	    memcmp(s->next, word, len) != 0) {
 		s->failed = true;
-	else
+	} else {
 		s->next += len;
+	}
 }
 
 static void scan_scalar(struct scanner *s)

@@ -1,5 +1,7 @@
 #include "protocol/varlink/socket_path.h"
 
+#include "protocol/base/bytes.h"
+
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -17,13 +19,16 @@ struct socket_path_env socket_path_read_env(void)
 static int join(const char *dir, const char *rest,
                 char ret_path[SOCKET_PATH_SIZE])
 {
-	size_t dir_len = strlen(dir), rest_len = strlen(rest);
+	struct buffer path;
 
-	if (dir_len > SOCKET_PATH_MAX || dir_len + rest_len > SOCKET_PATH_MAX)
+	if (strlen(dir) > SOCKET_PATH_MAX - strlen(rest))
 		return -ENAMETOOLONG;
-	memcpy(ret_path, dir, dir_len);
-	memcpy(ret_path + dir_len, rest, rest_len + 1);
-	return 0;
+
+	buffer_wrap(&path, ret_path, SOCKET_PATH_SIZE);
+	buffer_append_text(&path, dir);
+	buffer_append_text(&path, rest);
+	buffer_append_char(&path, '\0');
+	return buffer_end(&path);
 }
 
 /* A relative path in such a variable is to be ignored (XDG Base Directory
@@ -38,9 +43,10 @@ int socket_path_usual(const struct socket_path_env *env,
 {
 	if (is_usable(env->runtime_dir))
 		return join(env->runtime_dir, "/nixcache/agent.sock", ret_path);
-	if (is_usable(env->home))
+	if (is_usable(env->home)) {
 		return join(env->home, "/.local/state/nixcache/agent.sock",
 		            ret_path);
+	}
 	return -ENOENT;
 }
 

@@ -22,10 +22,11 @@ size_t utf8_char_len(const uint8_t *at, size_t len)
 	if (first < 0xc2 || first > 0xf4)
 		return 0;
 
-	if (first < 0xe0)
+	if (first < 0xe0) {
 		want = 2;
-	else
+	} else {
 		want = first < 0xf0 ? 3 : 4;
+	}
 	if (len < want)
 		return 0;
 

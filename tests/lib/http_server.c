@@ -108,6 +108,12 @@ static void record(struct http_server *s, const struct connection *c,
 	s->received_count++;
 }
 
+static bool is_last(const struct http_reply *reply)
+{
+	return reply->is_last || !reply->answer ||
+	       strstr(reply->answer, "\r\nConnection: close\r\n");
+}
+
 static void answer(struct connection *c, const struct http_reply *reply)
 {
 	if (reply->answer)
@@ -118,7 +124,7 @@ static void answer(struct connection *c, const struct http_reply *reply)
 		(void)shutdown(c->fd, SHUT_WR);
 		c->is_draining = true;
 		buffer_rewind(&c->in);
-	} else if (!reply->answer || reply->is_last) {
+	} else if (is_last(reply)) {
 		drop(c);
 	}
 }

@@ -13,7 +13,7 @@ struct http_reply {
 	const char *answer;  /* sent as it is; NULL: closed without an answer;
 	                     * "": neither answered nor closed */
 	bool is_before_body; /* answered and closed without reading the body */
-	bool is_last;        /* the connection is closed after the answer */
+	bool is_last; /* closed after the answer; as "Connection: close" */
 };
 
 struct http_server;

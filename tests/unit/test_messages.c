@@ -177,10 +177,11 @@ static const char *refused_field(const char *text, struct error_reply *error)
 
 	error->text[0] = '\0';
 	CHECK(decode_text(text, &call) == 0);
-	if (strstr(call.method, ".Sign"))
+	if (strstr(call.method, ".Sign")) {
 		rc = sign_call_decode(&call, &sign, error);
-	else
+	} else {
 		rc = presign_call_decode(&call, &presign, error);
+	}
 	CHECK((rc == CALL_OK) == (error->text[0] == '\0'));
 	CHECK(rc == CALL_OK || error->error == ERROR_INVALID_PARAMETER);
 	return error->text;

@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
-#define TEXT_MAX (2 * 1024 * 1024)
+#define TEXT_MAX ((size_t)2 * 1024 * 1024)
 
 static int scan_text(const char *text)
 {

@@ -59,6 +59,7 @@ static void a_path_must_fit_into_a_socket_address(void)
 	env = (struct socket_path_env){ .runtime_dir = text };
 	CHECK(socket_path_usual(&env, path) == -ENAMETOOLONG);
 	text[SOCKET_PATH_MAX - strlen("/nixcache/agent.sock")] = '\0';
+	env.runtime_dir = text;
 	CHECK(socket_path_usual(&env, path) == 0);
 	CHECK(strlen(path) == SOCKET_PATH_MAX);
 }

@@ -1,0 +1,287 @@
+#include "tests/lib/nix_daemon.h"
+
+#include "protocol/base/cleanup.h"
+#include "protocol/base/cursor.h"
+#include "protocol/base/fd.h"
+#include "tests/lib/test.h"
+
+#include <fcntl.h>
+#include <ftw.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+struct script script_plain(void)
+{
+	return (struct script){
+		.version = 0x122,
+		.shape = SHAPE_TREE,
+		.count = 100,
+	};
+}
+
+void base_name(unsigned i, char out[STORE_PATH_BASE_SIZE])
+{
+	(void)snprintf(out, STORE_PATH_BASE_SIZE, "%032u-p", i);
+}
+
+static void put(struct buffer *b, const char *text)
+{
+	size_t len = strlen(text);
+
+	buffer_put_u64_le(b, len);
+	buffer_append(b, text, len);
+	while (len++ % 8 != 0)
+		buffer_append_char(b, '\0');
+}
+
+static void put_path(struct buffer *b, unsigned i)
+{
+	char base[STORE_PATH_BASE_SIZE], path[STORE_PATH_SIZE];
+
+	base_name(i, base);
+	(void)snprintf(path, sizeof(path), DIR "/%s", base);
+	put(b, path);
+}
+
+static void put_references(struct buffer *b, const struct script *s, unsigned i)
+{
+	switch (s->shape) {
+	case SHAPE_TREE:
+		buffer_put_u64_le(b, i ? 3 : 1);
+		put_path(b, i);
+		if (i > 0) {
+			put_path(b, i / 2);
+			put_path(b, (i * 7 + 3) % i);
+		}
+		break;
+	case SHAPE_CHAIN:
+		buffer_put_u64_le(b, i ? 1 : 0);
+		if (i > 0)
+			put_path(b, i - 1);
+		break;
+	case SHAPE_WIDE:
+		buffer_put_u64_le(b, i + 1 == s->count ? i : 0);
+		for (unsigned k = 0; i + 1 == s->count && k < i; k++)
+			put_path(b, k);
+		break;
+	case SHAPE_CIRCLE:
+		buffer_put_u64_le(b, 1);
+		put_path(b, (i + 1) % s->count);
+		break;
+	}
+}
+
+static void put_info(struct buffer *b, const struct script *s, unsigned i)
+{
+	buffer_put_u64_le(b, i < s->count ? 1 : 0);
+	if (i >= s->count)
+		return;
+	put(b, "");
+	put(b, "000102030405060708090a0b0c0d0e0f"
+	       "101112131415161718191a1b1c1d1e1f");
+	put_references(b, s, i);
+	buffer_put_u64_le(b, 0);
+	buffer_put_u64_le(b, 1000 + i);
+	buffer_put_u64_le(b, 0);
+	buffer_put_u64_le(b, 0);
+	put(b, "");
+}
+
+static void put_chatter(struct buffer *b)
+{
+	buffer_put_u64_le(b, 0x6f6c6d67);
+	put(b, "a line of the log\n");
+	buffer_put_u64_le(b, 0x53545254);
+	for (int i = 1; i < 4; i++)
+		buffer_put_u64_le(b, (uint64_t)i);
+	put(b, "querying");
+	buffer_put_u64_le(b, 0);
+	buffer_put_u64_le(b, 0);
+	buffer_put_u64_le(b, 0x53544f50);
+	buffer_put_u64_le(b, 1);
+}
+
+static void put_error(struct buffer *b, const char *text)
+{
+	buffer_put_u64_le(b, 0x63787470);
+	put(b, "Error");
+	buffer_put_u64_le(b, 0);
+	put(b, "Error");
+	put(b, text);
+	buffer_put_u64_le(b, 0);
+	buffer_put_u64_le(b, 0);
+}
+
+static bool get_number(int fd, uint64_t *value)
+{
+	uint8_t bytes[8];
+	struct cursor c;
+
+	if (fd_read_full(fd, bytes, sizeof(bytes)) != sizeof(bytes))
+		return false;
+	cursor_init(&c, (struct bytes){ bytes, sizeof(bytes) });
+	*value = cursor_get_u64_le(&c);
+	return true;
+}
+
+/* Reads a path of our kind and returns its number. */
+static bool get_path(int fd, unsigned *index)
+{
+	char text[512] = "";
+	uint64_t len;
+
+	if (!get_number(fd, &len) || len >= sizeof(text) - 8)
+		return false;
+	len = (len + 7) / 8 * 8;
+	if (fd_read_full(fd, text, len) != (ssize_t)len)
+		return false;
+	*index = (unsigned)strtoul(text + strlen(DIR "/"), NULL, 10);
+	return true;
+}
+
+static void send_all(int fd, struct buffer *b, const struct script *s)
+{
+	size_t step = s->is_drop_wise ? 1 : b->len;
+
+	for (size_t at = 0; at < b->len; at += step) {
+		if (fd_write_full(fd, b->data + at, step) < 0)
+			_exit(0);
+	}
+	buffer_rewind(b);
+}
+
+static bool greet(int in, int out, struct buffer *b, const struct script *s)
+{
+	uint64_t number;
+
+	if (!get_number(in, &number) || !get_number(in, &number))
+		return false;
+	buffer_put_u64_le(b, 0x6478696f);
+	buffer_put_u64_le(b, s->version);
+	send_all(out, b, s);
+	if (!get_number(in, &number) || !get_number(in, &number))
+		return false;
+	if (s->version >= 0x121)
+		put(b, "2.8.0");
+	if (s->version >= 0x123)
+		buffer_put_u64_le(b, 1);
+	if (s->is_chatty)
+		put_chatter(b);
+	buffer_put_u64_le(b, 0x616c7473);
+	send_all(out, b, s);
+	return true;
+}
+
+static void serve(int in, int out, const struct script *s)
+{
+	cleanup_buffer struct buffer b;
+	uint64_t question;
+	unsigned index;
+
+	buffer_init(&b, (size_t)16 * 1024 * 1024);
+	if (!greet(in, out, &b, s))
+		return;
+	for (unsigned n = 1; get_number(in, &question) && get_path(in, &index);
+	     n++) {
+		if (s->die_after == n)
+			return;
+		if (s->is_chatty)
+			put_chatter(&b);
+		if (s->error) {
+			put_error(&b, s->error);
+		} else {
+			buffer_put_u64_le(&b, 0x616c7473);
+			if (question == 26) {
+				put_info(&b, s, index);
+			} else {
+				buffer_put_u64_le(&b, 1);
+			}
+		}
+		send_all(out, &b, s);
+	}
+}
+
+static int remove_one(const char *path, const struct stat *st, int type,
+                      struct FTW *ftw)
+{
+	(void)st;
+	(void)ftw;
+	if (type == FTW_DP)
+		(void)chmod(path, 0700);
+	return remove(path);
+}
+
+void place_make(struct place *p)
+{
+	*p = (struct place){ .pid = -1 };
+	(void)snprintf(p->dir, sizeof(p->dir), "/tmp/closure-XXXXXX");
+	CHECK(mkdtemp(p->dir) != NULL);
+}
+
+/* Serves one connection, in a process of its own. */
+void place_serve(struct place *p, const struct script *script)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	cleanup_close int listener =
+		socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	(void)snprintf(address.sun_path, sizeof(address.sun_path), "%s/socket",
+	               p->dir);
+	(void)snprintf(p->uri, sizeof(p->uri), "unix://%s/socket", p->dir);
+	CHECK(bind(listener, (struct sockaddr *)&address, sizeof(address)) ==
+	      0);
+	CHECK(listen(listener, 4) == 0);
+	(void)fflush(stdout);
+	p->pid = fork();
+	if (p->pid == 0) {
+		int fd = accept(listener, NULL, NULL);
+
+		serve(fd, fd, script);
+		_exit(0);
+	}
+}
+
+void place_remove(struct place *p)
+{
+	if (p->pid > 0) {
+		(void)kill(p->pid, SIGTERM);
+		(void)waitpid(p->pid, NULL, 0);
+	}
+	(void)nftw(p->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+/* Makes `program` what nix-daemon in PATH is, for the time of one open. */
+int open_spawned(const struct place *p, const char *program, const char *store,
+                 struct daemon **ret_daemon, struct daemon_error *error)
+{
+	cleanup_free char *before = strdup(getenv("PATH"));
+	char link[128];
+	int rc;
+
+	(void)snprintf(link, sizeof(link), "%s/nix-daemon", p->dir);
+	if (program)
+		CHECK(symlink(program, link) == 0);
+	CHECK(setenv("PATH", p->dir, 1) == 0);
+	rc = daemon_open(store, ret_daemon, error);
+	CHECK(setenv("PATH", before, 1) == 0);
+	return rc;
+}
+
+bool nix_daemon_is_called(int argc, char **argv)
+{
+	const char *name = argc > 0 ? strrchr(argv[0], '/') : NULL;
+
+	return argc > 0 && strcmp(name ? name + 1 : argv[0], "nix-daemon") == 0;
+}
+
+int nix_daemon_main(void)
+{
+	struct script script = script_plain();
+
+	serve(STDIN_FILENO, STDOUT_FILENO, &script);
+	return 0;
+}

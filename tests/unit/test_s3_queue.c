@@ -1,0 +1,242 @@
+#include "tests/lib/cache_stage.h"
+#include "tests/lib/test.h"
+
+#include <string.h>
+#include <sys/random.h>
+
+/* Waits between tries are a random part of a growing time: here none. */
+ssize_t getrandom(void *out, size_t len, unsigned flags)
+{
+	(void)flags;
+	memset(out, 0, len);
+	return (ssize_t)len;
+}
+
+static void passing_failures_are_tried_again(void)
+{
+	static const char *const first[] = {
+		NULL,
+		STAGE_STATUS("500 I"),
+		STAGE_BODY("503 S", STAGE_ERROR("SlowDown")),
+		STAGE_BODY("400 B", STAGE_ERROR("RequestTimeout")),
+		STAGE_BODY("400 B", STAGE_ERROR("BadDigest")),
+		STAGE_BODY("409 C", STAGE_ERROR("OperationAborted")),
+		"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf",
+	};
+	const struct cache_step step = { .type = CACHE_PUT,
+		                         .key = STAGE_NAR,
+		                         .body = (const uint8_t *)"hello",
+		                         .body_len = 5 };
+
+	for (size_t i = 0; i < sizeof(first) / sizeof(first[0]); i++) {
+		const struct http_reply replies[] = {
+			{ .answer = first[i], .is_last = true },
+			{ .answer = STAGE_OK },
+		};
+		struct stage s;
+		struct cache_result result = stage_run(&s, replies, 2, &step);
+
+		CHECK(result.outcome == CACHE_OK);
+		CHECK(http_server_count(s.server) == 2);
+		/* The URL is still good. */
+		CHECK(s.fake->asked_count == 1);
+		CHECK(bytes_equal(http_server_body(s.server, 1),
+		                  bytes_of_text("hello")));
+		stage_tear_down(&s);
+	}
+}
+
+static void the_eighth_failure_is_the_last(void)
+{
+	struct http_reply replies[9];
+	const struct cache_step step = { .type = CACHE_GET, .key = STAGE_NAR };
+	struct cache_result result;
+	struct stage s;
+
+	for (size_t i = 0; i < 9; i++)
+		replies[i].match = NULL;
+	for (size_t i = 0; i < 9; i++)
+		replies[i] = (struct http_reply){
+			.answer = STAGE_BODY("503 S", STAGE_ERROR("SlowDown"))
+		};
+	result = stage_run(&s, replies, 9, &step);
+	CHECK(result.outcome == CACHE_FAILED && result.exit_status == 1);
+	CHECK(strstr(result.error, "busy") != NULL);
+	CHECK(http_server_count(s.server) == 8);
+	stage_tear_down(&s);
+}
+
+static void a_waiting_retry_blocks_nobody(void)
+{
+	static const struct http_reply replies[] = {
+		{ .match = "/nix-cache-info",
+		  .answer = "HTTP/1.1 503 S\r\nRetry-After: 1\r\n"
+		            "Content-Length: 0\r\n\r\n" },
+		{ .match = "/nix-cache-info", .answer = STAGE_OK },
+		{ .match = STAGE_NAR, .answer = STAGE_OK },
+		{ .match = STAGE_NAR, .answer = STAGE_OK },
+	};
+	struct cache_step step = { .type = CACHE_CHECK,
+		                   .key = "nix-cache-info" };
+	struct cache_result result;
+	uint64_t order[3];
+	size_t got = 0;
+	struct stage s;
+
+	stage_set_up(&s, replies, 4, 1);
+	for (step.tag = 0; step.tag < 3; step.tag++) {
+		CHECK(cache_submit(s.cache, &step) == 0);
+		step.key = STAGE_NAR;
+	}
+	CHECK(cache_pending(s.cache) == 3);
+	while (got < 3) {
+		int rc = cache_next(s.cache, &result);
+
+		if (rc == 1)
+			order[got++] = result.tag;
+		else if (cache_wait(s.cache, NULL, 0, 1000) < 0)
+			break;
+	}
+	CHECK(got == 3 && order[0] == 1 && order[1] == 2 && order[2] == 0);
+	CHECK(cache_pending(s.cache) == 0);
+	stage_tear_down(&s);
+}
+
+static void urls_are_asked_for_in_batches_when_steps_start(void)
+{
+	enum {
+		COUNT = 100
+	};
+	static struct http_reply replies[COUNT];
+	static struct cache_result results[COUNT];
+	struct cache_step step = { .type = CACHE_CHECK, .key = STAGE_NAR };
+	struct stage s;
+
+	for (size_t i = 0; i < COUNT; i++)
+		replies[i].answer = STAGE_OK;
+	stage_set_up(&s, replies, COUNT, 4);
+	for (step.tag = 0; step.tag < COUNT; step.tag++)
+		CHECK(cache_submit(s.cache, &step) == 0);
+	CHECK(s.fake->calls == 0);
+	CHECK(stage_finish(&s, results) == COUNT);
+	CHECK(s.fake->calls == 2 && s.fake->asked_count == COUNT);
+	http_server_stop(s.server);
+	for (size_t i = 0; i < COUNT; i++)
+		CHECK(http_server_connection(s.server, i) < 4);
+	stage_tear_down(&s);
+}
+
+static void one_refused_key_fails_alone(void)
+{
+	static const struct http_reply replies[] = { { .answer = STAGE_OK },
+		                                     { .answer = STAGE_OK } };
+	static const char *const keys[] = { STAGE_NAR, "log/secret",
+		                            STAGE_NAR };
+	static struct cache_result results[3];
+	struct cache_step step = { .type = CACHE_CHECK };
+	struct stage s;
+
+	stage_set_up(&s, replies, 2, 4);
+	s.fake->refused_key = "log/secret";
+	for (step.tag = 0; step.tag < 3; step.tag++) {
+		step.key = keys[step.tag];
+		CHECK(cache_submit(s.cache, &step) == 0);
+	}
+	CHECK(stage_finish(&s, results) == 3);
+	CHECK(results[0].outcome == CACHE_OK);
+	CHECK(results[1].outcome == CACHE_FAILED);
+	CHECK(results[1].exit_status == 4);
+	CHECK(strcmp(results[1].error, "the agent says 3") == 0);
+	CHECK(results[2].outcome == CACHE_OK);
+	stage_tear_down(&s);
+}
+
+static void a_locked_agent_is_asked_once(void)
+{
+	enum {
+		COUNT = 100
+	};
+	static struct cache_result results[COUNT];
+	struct cache_step step = { .type = CACHE_CHECK, .key = STAGE_NAR };
+	struct stage s;
+
+	stage_set_up(&s, NULL, 0, 4);
+	s.fake->outcome = AGENT_E_LOCKED;
+	for (step.tag = 0; step.tag < COUNT; step.tag++)
+		CHECK(cache_submit(s.cache, &step) == 0);
+	CHECK(stage_finish(&s, results) == COUNT);
+	CHECK(s.fake->calls == 1);
+	for (size_t i = 0; i < COUNT; i++)
+		CHECK(results[i].outcome == CACHE_FAILED &&
+		      results[i].exit_status == 3);
+	stage_tear_down(&s);
+}
+
+#define EXPIRED                                                         \
+	STAGE_BODY("403 F", "<Error><Code>AccessDenied</Code><Message>" \
+	                    "Request has expired</Message></Error>")
+
+static void an_expired_url_is_asked_for_again(void)
+{
+	static const struct http_reply replies[] = {
+		{ .answer = EXPIRED },
+		{ .answer = STAGE_OK },
+	};
+	const struct cache_step step = { .type = CACHE_GET, .key = STAGE_NAR };
+	struct cache_result result;
+	struct stage s;
+
+	result = stage_run(&s, replies, 2, &step);
+	CHECK(result.outcome == CACHE_OK && s.fake->asked_count == 2);
+	stage_tear_down(&s);
+}
+
+static void urls_that_stay_expired_are_a_failure_even_to_a_check(void)
+{
+	static const struct http_reply replies[] = {
+		{ .answer = STAGE_STATUS("403 F") },
+		{ .answer = STAGE_STATUS("403 F") },
+		{ .answer = STAGE_STATUS("403 F") },
+	};
+	const struct cache_step step = { .type = CACHE_CHECK,
+		                         .key = STAGE_NAR };
+	struct cache_result result;
+	struct stage s;
+
+	stage_set_up(&s, replies, 3, 4);
+	s.fake->expired_count = 3;
+	CHECK(cache_run(s.cache, &step, &result) == 0);
+	CHECK(result.outcome == CACHE_FAILED);
+	CHECK(strstr(result.error, "check the clock") != NULL);
+	CHECK(s.fake->asked_count == 3);
+	stage_tear_down(&s);
+
+	stage_set_up(&s, replies, 3, 4);
+	s.fake->expired_count = 2;
+	CHECK(cache_run(s.cache, &step, &result) == 0);
+	CHECK(result.outcome == CACHE_MISSING);
+	stage_tear_down(&s);
+}
+
+int main(void)
+{
+	static const struct test tests[] = {
+		{ "passing failures are tried again",
+		  passing_failures_are_tried_again },
+		{ "the eighth failure is the last",
+		  the_eighth_failure_is_the_last },
+		{ "a waiting retry blocks nobody",
+		  a_waiting_retry_blocks_nobody },
+		{ "URLs are asked for in batches when steps start",
+		  urls_are_asked_for_in_batches_when_steps_start },
+		{ "one refused key fails alone", one_refused_key_fails_alone },
+		{ "a locked agent is asked once",
+		  a_locked_agent_is_asked_once },
+		{ "an expired URL is asked for again",
+		  an_expired_url_is_asked_for_again },
+		{ "URLs that stay expired are a failure, even to a check",
+		  urls_that_stay_expired_are_a_failure_even_to_a_check },
+	};
+
+	return test_main(tests, sizeof(tests) / sizeof(tests[0]));
+}
