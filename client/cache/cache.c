@@ -35,6 +35,7 @@ static int open_backend(struct cache *c, const struct agent_cache *cache,
 	return -EINVAL;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): six, with the sentence's place */
 int cache_open(const struct agent_cache *cache, struct agent *agent,
                const struct cache_options *options, struct cache **ret_cache,
                char *why, size_t why_size)
@@ -128,8 +129,9 @@ int cache_end_stale_uploads(struct cache *cache,
 	                                            ret_count, why, why_size)
 	               : cache_folder_end_stale(cache->folder, ret_count, why,
 	                                        why_size);
-	if (rc < 0 && !why[0])
+	if (rc < 0 && !why[0]) {
 		(void)snprintf(why, why_size, "unfinished uploads: %s",
 		               strerror(-rc));
+	}
 	return rc;
 }

@@ -127,9 +127,10 @@ static size_t read_header(char *line, size_t size, size_t count, void *context)
 
 	value = trimmed(line + sizeof(name) - 1, len - (sizeof(name) - 1));
 	/* Half an ETag is of no use to anyone. */
-	if (value.len < sizeof(exchange->etag))
+	if (value.len < sizeof(exchange->etag)) {
 		text_printable((const char *)value.data, value.len,
 		               exchange->etag, sizeof(exchange->etag));
+	}
 	return len;
 }
 
@@ -203,9 +204,10 @@ static CURLcode set_texts(CURL *easy, const struct exchange_settings *settings,
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
 		CURLcode code = CURLE_OK;
 
-		if (texts[i].value)
+		if (texts[i].value) {
 			code = curl_easy_setopt(easy, texts[i].option,
 			                        texts[i].value);
+		}
 		if (code != CURLE_OK)
 			return code;
 	}
@@ -339,9 +341,10 @@ static CURLcode setup(struct exchange *exchange,
 		code = set_longs(exchange, settings, request);
 	if (code == CURLE_OK)
 		code = set_pointers(exchange);
-	if (code == CURLE_OK)
+	if (code == CURLE_OK) {
 		code = set_texts(exchange->easy, settings,
 		                 request->target->url);
+	}
 	if (code == CURLE_OK)
 		code = set_method(exchange->easy, request);
 	if (code == CURLE_OK)
@@ -447,10 +450,11 @@ static void read_answer(struct exchange *exchange,
 	/* Before 8.12 it may be negative. */
 	(void)curl_easy_getinfo(exchange->easy, CURLINFO_RETRY_AFTER,
 	                        &retry_after);
-	if (retry_after > 0)
+	if (retry_after > 0) {
 		result->retry_after = retry_after < INT32_MAX
 		                              ? (uint32_t)retry_after
 		                              : INT32_MAX;
+	}
 	memcpy(result->etag, exchange->etag, sizeof(result->etag));
 }
 
@@ -463,12 +467,13 @@ void exchange_finish(struct exchange *exchange,
 	if (exchange->code == CURLE_OK && !exchange->has_whole_head)
 		exchange->code = CURLE_PARTIAL_FILE;
 	result.outcome = outcome_of(exchange);
-	if (result.outcome == TRANSFER_DONE)
+	if (result.outcome == TRANSFER_DONE) {
 		read_answer(exchange, &result);
-	else
+	} else {
 		text_printable(harmless_text(exchange),
 		               strlen(harmless_text(exchange)), result.detail,
 		               sizeof(result.detail));
+	}
 	result.response = exchange->response;
 	buffer_init(&exchange->response, 0);
 	forget_request(exchange);

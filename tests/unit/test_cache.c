@@ -43,9 +43,10 @@ static void media_types_are_those_of_nix(void)
 		{ "other", "application/octet-stream" },
 	};
 
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		CHECK(strcmp(names_content_type(cases[i].key), cases[i].type) ==
 		      0);
+	}
 }
 
 static int parse(const char *text, struct cache_info *ret_info)
