@@ -26,24 +26,22 @@
 #define TEXT_WINDOW   16
 #define NEEDLES_TEXT  (NEEDLES_MAX * (NEEDLE_NAME_MAX + 2 * 64UL))
 
-int prey_open_tools(const char *directory, char **argv)
+int prey_open_tools(const char *directory, char *program)
 {
-	char *user[] = { NULL, NULL, NULL };
+	char *argv[] = { program, NULL };
 	const char *name;
 	int fd = open(directory, O_PATH | O_DIRECTORY);
 
 	if (fd < 0 || dup2(fd, TOOLS_FD) < 0)
 		return -1;
 	(void)close(fd);
-	if (!argv || geteuid() != 0)
+	if (!program || geteuid() != 0)
 		return 0;
 
-	name = strrchr(argv[0], '/');
-	user[0] = argv[0];
-	user[1] = argv[1];
+	name = strrchr(program, '/');
 	if (setgroups(0, NULL) < 0 || setgid(NOBODY) < 0 || setuid(NOBODY) < 0)
 		return -1;
-	(void)execveat(TOOLS_FD, name ? name + 1 : argv[0], user, environ, 0);
+	(void)execveat(TOOLS_FD, name ? name + 1 : program, argv, environ, 0);
 	return -1;
 }
 

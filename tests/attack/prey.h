@@ -6,10 +6,10 @@
 #define PREY_OUTPUT_MAX (64UL * 1024)
 
 /* For main(): the directory of the attacks is found even by who may not enter
- * it.  With argv, root becomes uid 65534 by an exec of the same program in that
- * directory with its first argument alone, so that its processes begin as any
- * user's do.  0 or -1. */
-must_check int prey_open_tools(const char *directory, char **argv);
+ * it.  With a program (argv[0]) root becomes uid 65534 by an exec of the same in
+ * that directory, without arguments, so that its processes begin as any user's
+ * do.  0 or -1. */
+must_check int prey_open_tools(const char *directory, char *program);
 
 /* A process like any other that holds the rig's secrets in ordinary memory:
  * the attack must find them there, or it could not see.  Its pid, or -1. */

@@ -1,4 +1,4 @@
-/* attack_lockable user TOOLS-DIRECTORY
+/* test_lockable TOOLS-DIRECTORY
  *
  * Where memory cannot be locked, or not made secret, the vault refuses or says
  * what is weaker, and stays out of reach of the same user.  As root it becomes
@@ -113,7 +113,7 @@ int main(int argc, char **argv)
 	};
 
 	(void)setvbuf(stdout, NULL, _IOLBF, 0);
-	if (argc == 3 && prey_open_tools(argv[2], argv) < 0)
+	if (argc == 2 && prey_open_tools(argv[1], argv[0]) < 0)
 		return 99;
 	return test_main(tests, sizeof(tests) / sizeof(tests[0]));
 }
