@@ -83,19 +83,16 @@ static void apply_command_line(const struct launcher_start *start,
 	config->is_weak_memory_allowed = start->is_weak_memory_allowed;
 }
 
-static void log_death(const char *role, int status)
+/* Also for a process that waits for the start. */
+static void note_death(struct launcher *l, const char *role, int status)
 {
-	log_error("%s: died (%s %d)", role,
-	          WIFSIGNALED(status) ? "signal" : "status",
-	          WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+	role_describe_death(role, status, l->error, READY_ERROR_MAX);
+	log_error("%s", l->error);
 }
 
-/* A role that cannot start, or without which there is no agent. */
-static void fail_role(struct launcher *l, const char *role, int status)
+static void note_door_death(struct launcher *l, int status)
 {
-	log_death(role, status);
-	role_describe_failure(role, status, l->error, READY_ERROR_MAX);
-	log_error("%s", l->error);
+	note_death(l, "door", status);
 	end(l, role_exit_status(status));
 }
 
@@ -103,7 +100,7 @@ static void fail_role(struct launcher *l, const char *role, int status)
 static void note_door_gone(struct launcher *l, int rc)
 {
 	if (rc == 0) {
-		fail_role(l, "door", role_reap(&l->door));
+		note_door_death(l, role_reap(&l->door));
 		return;
 	}
 	log_error("door: %s", strerror(-rc));
@@ -346,16 +343,14 @@ static void note_children(struct launcher *l)
 	int status;
 
 	if (role_has_died(&l->door, &status))
-		fail_role(l, "door", status);
+		note_door_death(l, status);
 	if (!role_has_died(&l->vault, &status) || l->is_ending)
 		return;
 
+	note_death(l, "vault", status);
 	if (*l->ready >= 0 || role_is_hopeless(status)) {
-		fail_role(l, "vault", status);
-		return;
-	}
-	log_death("vault", status);
-	if (deaths_note(&l->vault_deaths, clock_boot_ms())) {
+		end(l, role_exit_status(status));
+	} else if (deaths_note(&l->vault_deaths, clock_boot_ms())) {
 		log_error("vault: three deaths in a minute, the agent ends");
 		end(l, role_exit_status(status));
 	} else {

@@ -83,15 +83,17 @@ bool role_is_hopeless(int status)
 	return role_exit_status(status) == EXIT_UNSAFE;
 }
 
-void role_describe_failure(const char *name, int status, char *out, size_t size)
+void role_describe_death(const char *name, int status, char *out, size_t size)
 {
 	struct rlimit limit = { 0, 0 };
 
 	if (!is_unlocked(status)) {
 		(void)snprintf(out, size,
-		               "the %s did not start: nixcache-agent -d says "
-		               "why",
-		               name);
+		               "the %s has died (%s %d): nixcache-agent -d "
+		               "says why",
+		               name, WIFSIGNALED(status) ? "signal" : "status",
+		               WIFSIGNALED(status) ? WTERMSIG(status)
+		                                   : WEXITSTATUS(status));
 		return;
 	}
 	(void)getrlimit(RLIMIT_MEMLOCK, &limit);

@@ -36,9 +36,8 @@ int role_exit_status(int status);
 /* True if the place is unsafe for it: another try would end as this one. */
 bool role_is_hopeless(int status);
 
-/* Why there is no such role, as a sentence. */
-void role_describe_failure(const char *name, int status, char *out,
-                           size_t size);
+/* How it died, as a sentence. */
+void role_describe_death(const char *name, int status, char *out, size_t size);
 
 struct deaths {
 	long long at_ms[RESPAWN_DEATHS_MAX]; /* the last ones */
