@@ -152,6 +152,7 @@ static void put_needles(struct buffer *out, const struct vault_rig *rig)
 static void run(int tools, const char *program, int pid, const int fds[2])
 {
 	char pid_text[16];
+	/* NOLINTNEXTLINE(performance-no-int-to-ptr): argv knows no const */
 	char *argv[] = { (char *)(uintptr_t)program, pid_text, NULL };
 
 	(void)snprintf(pid_text, sizeof(pid_text), "%d", pid);

@@ -3,6 +3,7 @@
 #include "protocol/base/cleanup.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -14,8 +15,8 @@
 
 #define CONNECTIONS_MAX 96
 #define REQUESTS_MAX    1024
-#define REQUEST_MAX     (8U * 1024 * 1024)
-#define CHUNK           (64U * 1024)
+#define REQUEST_MAX     (8UL * 1024 * 1024)
+#define CHUNK           (64UL * 1024)
 #define TLS_HANDSHAKE   0x16 /* first byte of a client that wants TLS */
 
 struct connection {
@@ -142,6 +143,7 @@ static bool take_request(struct http_server *s, struct connection *c)
 		return false;
 	head_len = (size_t)(end - c->in.data) + 4;
 	head = strndup((const char *)c->in.data, head_len);
+	assert(head);
 	body_len = body_len_of(head);
 	if (c->in.len < head_len + body_len) {
 		/* Only one that does not wait for the body can be due. */

@@ -5,6 +5,7 @@
 #include "protocol/base/fd.h"
 #include "tests/lib/test.h"
 
+#include <assert.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <signal.h>
@@ -156,14 +157,14 @@ static void send_all(int fd, struct buffer *b, const struct script *s)
 
 static bool greet(int in, int out, struct buffer *b, const struct script *s)
 {
-	uint64_t number;
+	uint64_t magic, version, numbers[2];
 
-	if (!get_number(in, &number) || !get_number(in, &number))
+	if (!get_number(in, &magic) || !get_number(in, &version))
 		return false;
 	buffer_put_u64_le(b, 0x6478696f);
 	buffer_put_u64_le(b, s->version);
 	send_all(out, b, s);
-	if (!get_number(in, &number) || !get_number(in, &number))
+	if (!get_number(in, &numbers[0]) || !get_number(in, &numbers[1]))
 		return false;
 	if (s->version >= 0x121)
 		put(b, "2.8.0");
@@ -174,6 +175,16 @@ static bool greet(int in, int out, struct buffer *b, const struct script *s)
 	buffer_put_u64_le(b, 0x616c7473);
 	send_all(out, b, s);
 	return true;
+}
+
+static void put_answer(struct buffer *b, const struct script *s,
+                       uint64_t question, unsigned index)
+{
+	buffer_put_u64_le(b, 0x616c7473);
+	if (question == 26)
+		put_info(b, s, index);
+	else
+		buffer_put_u64_le(b, 1);
 }
 
 static void serve(int in, int out, const struct script *s)
@@ -191,16 +202,10 @@ static void serve(int in, int out, const struct script *s)
 			return;
 		if (s->is_chatty)
 			put_chatter(&b);
-		if (s->error) {
+		if (s->error)
 			put_error(&b, s->error);
-		} else {
-			buffer_put_u64_le(&b, 0x616c7473);
-			if (question == 26) {
-				put_info(&b, s, index);
-			} else {
-				buffer_put_u64_le(&b, 1);
-			}
-		}
+		else
+			put_answer(&b, s, question, index);
 		send_all(out, &b, s);
 	}
 }
@@ -262,6 +267,7 @@ int open_spawned(const struct place *p, const char *program, const char *store,
 	char link[128];
 	int rc;
 
+	assert(before);
 	(void)snprintf(link, sizeof(link), "%s/nix-daemon", p->dir);
 	if (program)
 		CHECK(symlink(program, link) == 0);

@@ -27,13 +27,7 @@ void vault_rig_init(struct vault_rig *rig)
 {
 	static char names[VAULT_RIG_CACHES][8] = { "main", "folder" };
 	static char dir[] = STORE_DIR_DEFAULT;
-
-	*rig = (struct vault_rig){ .door = -1, .intake = -1, .pid = -1 };
-	for (size_t i = 0; i < VAULT_RIG_CACHES; i++) {
-		rig->caches[i].name = names[i];
-		rig->caches[i].store_dir = dir;
-	}
-	rig->caches[0].store = (struct store_uri){
+	static const struct store_uri bucket = {
 		.kind = STORE_URI_S3,
 		.bucket = "bucket",
 		.prefix = "nix/cache",
@@ -41,10 +35,18 @@ void vault_rig_init(struct vault_rig *rig)
 		.region = "eu-central-1",
 		.addressing = ADDRESSING_PATH,
 	};
-	rig->caches[1].store = (struct store_uri){
+	static const struct store_uri folder = {
 		.kind = STORE_URI_FILE,
 		.path = "/srv/cache",
 	};
+
+	*rig = (struct vault_rig){ .door = -1, .intake = -1, .pid = -1 };
+	for (size_t i = 0; i < VAULT_RIG_CACHES; i++) {
+		rig->caches[i].name = names[i];
+		rig->caches[i].store_dir = dir;
+	}
+	rig->caches[0].store = bucket;
+	rig->caches[1].store = folder;
 	for (size_t i = 0; i < VAULT_RIG_SLOTS; i++) {
 		rig->slots[i] = (struct secret_slot){
 			.cache = i < 4 ? 0 : 1,

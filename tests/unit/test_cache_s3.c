@@ -6,6 +6,7 @@
 #include <sys/random.h>
 
 /* Waits between tries are a random part of a growing time: here none. */
+/* NOLINTNEXTLINE(readability-inconsistent-*): the C library's are reserved */
 ssize_t getrandom(void *out, size_t len, unsigned flags)
 {
 	(void)flags;
@@ -13,94 +14,87 @@ ssize_t getrandom(void *out, size_t len, unsigned flags)
 	return (ssize_t)len;
 }
 
+static const struct answer_case {
+	const char *what;
+	enum cache_step_type type;
+	const char *answer;
+	enum cache_outcome outcome;
+	const char *says;
+} verdicts[] = {
+	{ "check: there", CACHE_CHECK, STAGE_OK, CACHE_OK, "" },
+	{ "check: not there", CACHE_CHECK, STAGE_STATUS("404 N"), CACHE_MISSING,
+	  "" },
+	{ "check: may not list", CACHE_CHECK, STAGE_STATUS("403 F"),
+	  CACHE_MISSING, "" },
+	{ "check: wrong region", CACHE_CHECK, STAGE_STATUS("400 B"),
+	  CACHE_FAILED, "answered 400" },
+	{ "get: not there", CACHE_GET,
+	  STAGE_BODY("404 N", STAGE_ERROR("NoSuchKey")), CACHE_MISSING, "" },
+	{ "get: no bucket", CACHE_GET,
+	  STAGE_BODY("404 N", STAGE_ERROR("NoSuchBucket")), CACHE_FAILED,
+	  "no bucket bucket" },
+	{ "get: may not list", CACHE_GET,
+	  STAGE_BODY("403 F", STAGE_ERROR("AccessDenied")), CACHE_MISSING, "" },
+	{ "get: cap reached", CACHE_GET,
+	  STAGE_BODY("403 F", "<Error><Code>AccessDenied</Code><Message>"
+	                      "transaction cap exceeded</Message></Error>"),
+	  CACHE_FAILED, "limit of the account" },
+	{ "get: wrong secret", CACHE_GET,
+	  STAGE_BODY("403 F", STAGE_ERROR("SignatureDoesNotMatch")),
+	  CACHE_FAILED, "credentials refused" },
+	{ "get: bare 403", CACHE_GET, STAGE_STATUS("403 F"), CACHE_FAILED,
+	  "may not do this" },
+	{ "put: denied", CACHE_PUT,
+	  STAGE_BODY("403 F", STAGE_ERROR("AccessDenied")), CACHE_FAILED,
+	  "may not do this" },
+	{ "put: no bucket", CACHE_PUT,
+	  STAGE_BODY("404 N", STAGE_ERROR("NoSuchBucket")), CACHE_FAILED,
+	  "no bucket bucket" },
+	{ "begin: no bucket", CACHE_BEGIN,
+	  STAGE_BODY("404 N", STAGE_ERROR("NoSuchBucket")), CACHE_FAILED,
+	  "no bucket bucket" },
+	{ "begin: no name", CACHE_BEGIN, STAGE_OK, CACHE_FAILED,
+	  "no usable name" },
+	{ "begin: empty name", CACHE_BEGIN,
+	  STAGE_BODY("200 O", "<InitiateMultipartUploadResult><UploadId/>"
+	                      "</InitiateMultipartUploadResult>"),
+	  CACHE_FAILED, "no usable name" },
+	{ "part: no such upload", CACHE_PART,
+	  STAGE_BODY("404 N", STAGE_ERROR("NoSuchUpload")), CACHE_MISSING, "" },
+	{ "part: no ETag", CACHE_PART, STAGE_OK, CACHE_FAILED, "no ETag" },
+	{ "complete: no such upload", CACHE_COMPLETE,
+	  STAGE_BODY("404 N", STAGE_ERROR("NoSuchUpload")), CACHE_MISSING, "" },
+	{ "complete: no such upload, said late", CACHE_COMPLETE,
+	  STAGE_BODY("200 O", STAGE_ERROR("NoSuchUpload")), CACHE_MISSING, "" },
+	{ "complete: error in a 200", CACHE_COMPLETE,
+	  STAGE_BODY("200 O", STAGE_ERROR("InvalidPart")), CACHE_FAILED,
+	  "400 InvalidPart" },
+	{ "complete: done", CACHE_COMPLETE,
+	  STAGE_BODY("200 O", STAGE_COMPLETED), CACHE_OK, "" },
+	{ "abort: done", CACHE_ABORT, STAGE_STATUS("204 N"), CACHE_OK, "" },
+	{ "abort: gone already", CACHE_ABORT,
+	  STAGE_BODY("404 N", STAGE_ERROR("NoSuchUpload")), CACHE_OK, "" },
+	{ "redirect", CACHE_PUT,
+	  STAGE_BODY("301 M", "<Error><Code>PermanentRedirect</Code>"
+	                      "<Region>eu-1</Region></Error>"),
+	  CACHE_FAILED, "set region=eu-1" },
+};
+
 static void what_answers_to_one_request_mean(void)
 {
-	static const struct {
-		const char *what;
-		enum cache_step_type type;
-		const char *answer;
-		enum cache_outcome outcome;
-		const char *says;
-	} cases[] = {
-		{ "check: there", CACHE_CHECK, STAGE_OK, CACHE_OK, "" },
-		{ "check: not there", CACHE_CHECK, STAGE_STATUS("404 N"),
-		  CACHE_MISSING, "" },
-		{ "check: may not list", CACHE_CHECK, STAGE_STATUS("403 F"),
-		  CACHE_MISSING, "" },
-		{ "check: wrong region", CACHE_CHECK, STAGE_STATUS("400 B"),
-		  CACHE_FAILED, "answered 400" },
-		{ "get: not there", CACHE_GET,
-		  STAGE_BODY("404 N", STAGE_ERROR("NoSuchKey")), CACHE_MISSING,
-		  "" },
-		{ "get: no bucket", CACHE_GET,
-		  STAGE_BODY("404 N", STAGE_ERROR("NoSuchBucket")),
-		  CACHE_FAILED, "no bucket bucket" },
-		{ "get: may not list", CACHE_GET,
-		  STAGE_BODY("403 F", STAGE_ERROR("AccessDenied")),
-		  CACHE_MISSING, "" },
-		{ "get: cap reached", CACHE_GET,
-		  STAGE_BODY("403 F",
-		             "<Error><Code>AccessDenied</Code><Message>"
-		             "transaction cap exceeded</Message></Error>"),
-		  CACHE_FAILED, "limit of the account" },
-		{ "get: wrong secret", CACHE_GET,
-		  STAGE_BODY("403 F", STAGE_ERROR("SignatureDoesNotMatch")),
-		  CACHE_FAILED, "credentials refused" },
-		{ "get: bare 403", CACHE_GET, STAGE_STATUS("403 F"),
-		  CACHE_FAILED, "may not do this" },
-		{ "put: denied", CACHE_PUT,
-		  STAGE_BODY("403 F", STAGE_ERROR("AccessDenied")),
-		  CACHE_FAILED, "may not do this" },
-		{ "put: no bucket", CACHE_PUT,
-		  STAGE_BODY("404 N", STAGE_ERROR("NoSuchBucket")),
-		  CACHE_FAILED, "no bucket bucket" },
-		{ "begin: no bucket", CACHE_BEGIN,
-		  STAGE_BODY("404 N", STAGE_ERROR("NoSuchBucket")),
-		  CACHE_FAILED, "no bucket bucket" },
-		{ "begin: no name", CACHE_BEGIN, STAGE_OK, CACHE_FAILED,
-		  "no usable name" },
-		{ "begin: empty name", CACHE_BEGIN,
-		  STAGE_BODY("200 O",
-		             "<InitiateMultipartUploadResult><UploadId/>"
-		             "</InitiateMultipartUploadResult>"),
-		  CACHE_FAILED, "no usable name" },
-		{ "part: no such upload", CACHE_PART,
-		  STAGE_BODY("404 N", STAGE_ERROR("NoSuchUpload")),
-		  CACHE_MISSING, "" },
-		{ "part: no ETag", CACHE_PART, STAGE_OK, CACHE_FAILED,
-		  "no ETag" },
-		{ "complete: no such upload", CACHE_COMPLETE,
-		  STAGE_BODY("404 N", STAGE_ERROR("NoSuchUpload")),
-		  CACHE_MISSING, "" },
-		{ "complete: no such upload, said late", CACHE_COMPLETE,
-		  STAGE_BODY("200 O", STAGE_ERROR("NoSuchUpload")),
-		  CACHE_MISSING, "" },
-		{ "complete: error in a 200", CACHE_COMPLETE,
-		  STAGE_BODY("200 O", STAGE_ERROR("InvalidPart")), CACHE_FAILED,
-		  "400 InvalidPart" },
-		{ "complete: done", CACHE_COMPLETE,
-		  STAGE_BODY("200 O", STAGE_COMPLETED), CACHE_OK, "" },
-		{ "abort: done", CACHE_ABORT, STAGE_STATUS("204 N"), CACHE_OK,
-		  "" },
-		{ "abort: gone already", CACHE_ABORT,
-		  STAGE_BODY("404 N", STAGE_ERROR("NoSuchUpload")), CACHE_OK,
-		  "" },
-		{ "redirect", CACHE_PUT,
-		  STAGE_BODY("301 M", "<Error><Code>PermanentRedirect</Code>"
-		                      "<Region>eu-1</Region></Error>"),
-		  CACHE_FAILED, "set region=eu-1" },
-	};
 	struct strings etags = { .items = NULL };
 
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		const struct http_reply reply = { .answer = cases[i].answer };
+	for (size_t i = 0; i < sizeof(verdicts) / sizeof(verdicts[0]); i++) {
+		const struct http_reply reply = { .answer =
+			                                  verdicts[i].answer };
 		const struct cache_step step = {
-			.type = cases[i].type,
+			.type = verdicts[i].type,
 			.tag = i,
 			.key = STAGE_NAR,
 			.body = (const uint8_t *)"x",
 			.body_len = 1,
-			.upload_id = cases[i].type >= CACHE_PART ? "id" : NULL,
+			.upload_id = verdicts[i].type >= CACHE_PART ? "id"
+			                                            : NULL,
 			.part_number = 1,
 			.etags = &etags,
 		};
@@ -108,9 +102,9 @@ static void what_answers_to_one_request_mean(void)
 		struct stage s;
 
 		result = stage_run(&s, &reply, 1, &step);
-		if (result.outcome != cases[i].outcome ||
-		    !strstr(result.error, cases[i].says))
-			test_fail(__FILE__, __LINE__, cases[i].what);
+		if (result.outcome != verdicts[i].outcome ||
+		    !strstr(result.error, verdicts[i].says))
+			test_fail(__FILE__, __LINE__, verdicts[i].what);
 		CHECK(http_server_count(s.server) == 1);
 		buffer_clear(&result.response);
 		stage_tear_down(&s);

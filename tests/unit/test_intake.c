@@ -20,6 +20,7 @@ static enum vault_outcome parse(const char *text, size_t len,
                                 struct vault_fault *ret_fault)
 {
 	struct intake intake = {
+		/* NOLINTNEXTLINE(performance-no-int-to-ptr): only read here */
 		.data = (uint8_t *)(uintptr_t)text,
 		.size = len,
 		.len = len,

@@ -4,6 +4,7 @@
 #include "client/store/closure.h"
 #include "protocol/base/cleanup.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -60,60 +61,61 @@ static void make_chroot(struct place *p, struct daemon **d)
 	make_link(p, "dangling", "/nonexistent/x");
 }
 
+static const struct name_case {
+	const char *path; /* '@': the place */
+	int rc;
+	const char *base;
+} names[] = {
+	{ "/no-such-nix/store/" BASE, 0, BASE },
+	{ "/no-such-nix/store/" BASE "/", 0, BASE },
+	{ "//no-such-nix/store//" BASE "//bin/x", 0, BASE },
+	{ "/no-such-nix/store/" BASE "/bin/../lib", 0, BASE },
+	{ "/no-such-nix/store/" BASE "/../" ELSE, -EINVAL, NULL },
+	{ "/no-such-nix/store/" BASE "/..", -EINVAL, NULL },
+	{ "/no-such-nix/store", -ENOENT, NULL },
+	{ "/no-such-nix/store/", -EINVAL, NULL },
+	{ "/no-such-nix/store/short-x", -EINVAL, NULL },
+	{ "/no-such-nix/storex/" BASE, -ENOENT, NULL },
+	{ "@/no-such-nix/store/" BASE, 0, BASE },
+	{ "@/no-such-nix/store/" ELSE, 0, ELSE }, /* itself a link */
+	{ "@/no-such-nix/store", -EINVAL, NULL },
+	{ "@/no-such-nix/store/.links", -EINVAL, NULL },
+	{ "@/result", 0, BASE },
+	{ "@/result/", 0, BASE },
+	{ "@/result/bin/x", 0, BASE },
+	{ "@/physical", 0, BASE },
+	{ "@/relative", 0, BASE },
+	{ "@/sub/up", 0, BASE },
+	{ "@/sub/../result", 0, BASE },
+	{ "@/./sub/.././sub/up", 0, BASE },
+	{ "@/sub/store/" BASE "/x", 0, BASE },
+	{ "@/inner", 0, ELSE },
+	{ "result", 0, BASE },
+	{ "./result", 0, BASE },
+	{ "sub/../result/", 0, BASE },
+	{ "@/loop", -ELOOP, NULL },
+	{ "@/outside", -EINVAL, NULL },
+	{ "@/dangling", -ENOENT, NULL },
+	{ "@/none", -ENOENT, NULL },
+	{ "@", -EINVAL, NULL },
+	{ "/", -EINVAL, NULL },
+	{ ".", -EINVAL, NULL },
+	{ "..", -EINVAL, NULL },
+	{ "", -ENOENT, NULL },
+	{ "@/sub/up/../../../../../../../..", -EINVAL, NULL },
+};
+
 static void names_lead_to_the_store_path_and_stop_there(void)
 {
-	static const struct {
-		const char *path; /* '@': the place */
-		int rc;
-		const char *base;
-	} cases[] = {
-		{ "/no-such-nix/store/" BASE, 0, BASE },
-		{ "/no-such-nix/store/" BASE "/", 0, BASE },
-		{ "//no-such-nix/store//" BASE "//bin/x", 0, BASE },
-		{ "/no-such-nix/store/" BASE "/bin/../lib", 0, BASE },
-		{ "/no-such-nix/store/" BASE "/../" ELSE, -EINVAL, NULL },
-		{ "/no-such-nix/store/" BASE "/..", -EINVAL, NULL },
-		{ "/no-such-nix/store", -ENOENT, NULL },
-		{ "/no-such-nix/store/", -EINVAL, NULL },
-		{ "/no-such-nix/store/short-x", -EINVAL, NULL },
-		{ "/no-such-nix/storex/" BASE, -ENOENT, NULL },
-		{ "@/no-such-nix/store/" BASE, 0, BASE },
-		{ "@/no-such-nix/store/" ELSE, 0, ELSE }, /* itself a link */
-		{ "@/no-such-nix/store", -EINVAL, NULL },
-		{ "@/no-such-nix/store/.links", -EINVAL, NULL },
-		{ "@/result", 0, BASE },
-		{ "@/result/", 0, BASE },
-		{ "@/result/bin/x", 0, BASE },
-		{ "@/physical", 0, BASE },
-		{ "@/relative", 0, BASE },
-		{ "@/sub/up", 0, BASE },
-		{ "@/sub/../result", 0, BASE },
-		{ "@/./sub/.././sub/up", 0, BASE },
-		{ "@/sub/store/" BASE "/x", 0, BASE },
-		{ "@/inner", 0, ELSE },
-		{ "result", 0, BASE },
-		{ "./result", 0, BASE },
-		{ "sub/../result/", 0, BASE },
-		{ "@/loop", -ELOOP, NULL },
-		{ "@/outside", -EINVAL, NULL },
-		{ "@/dangling", -ENOENT, NULL },
-		{ "@/none", -ENOENT, NULL },
-		{ "@", -EINVAL, NULL },
-		{ "/", -EINVAL, NULL },
-		{ ".", -EINVAL, NULL },
-		{ "..", -EINVAL, NULL },
-		{ "", -ENOENT, NULL },
-		{ "@/sub/up/../../../../../../../..", -EINVAL, NULL },
-	};
 	cleanup_close int before = open(".", O_RDONLY | O_CLOEXEC);
 	struct daemon *d = NULL;
 	struct place p;
 
 	make_chroot(&p, &d);
 	CHECK(chdir(p.dir) == 0);
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		char path[PATH_MAX], base[STORE_PATH_BASE_SIZE] = "";
-		const char *text = cases[i].path;
+		const char *text = names[i].path;
 		struct daemon_error error = { .text = "" };
 		int rc;
 
@@ -121,8 +123,8 @@ static void names_lead_to_the_store_path_and_stop_there(void)
 		               text[0] == '@' ? p.dir : "",
 		               text[0] == '@' ? text + 1 : text);
 		rc = closure_resolve(d, path, base, &error);
-		if (rc != cases[i].rc ||
-		    strcmp(base, cases[i].base ? cases[i].base : "") != 0 ||
+		if (rc != names[i].rc ||
+		    strcmp(base, names[i].base ? names[i].base : "") != 0 ||
 		    (rc < 0) != (error.text[0] != '\0'))
 			test_fail(__FILE__, __LINE__, text);
 	}
@@ -142,6 +144,7 @@ static void a_name_of_any_length_is_no_harm(void)
 	for (size_t len = PATH_MAX - 3; len < PATH_MAX + 3; len++) {
 		cleanup_free char *path = calloc(1, len + 1);
 
+		assert(path);
 		memset(path, 'x', len);
 		CHECK(closure_resolve(d, path, base, &error) == -ENAMETOOLONG);
 		path[0] = '/';

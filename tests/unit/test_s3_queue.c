@@ -5,6 +5,7 @@
 #include <sys/random.h>
 
 /* Waits between tries are a random part of a growing time: here none. */
+/* NOLINTNEXTLINE(readability-inconsistent-*): the C library's are reserved */
 ssize_t getrandom(void *out, size_t len, unsigned flags)
 {
 	(void)flags;
