@@ -157,9 +157,9 @@ static int turn(struct door *door)
 	}
 	step_connections(door, fds + SLOT_CONNECTIONS);
 	/* A packet may have brought another vault: its events are yet to come. */
-	step_vault(door, fds[SLOT_VAULT].fd == door->vault.fd
-	                         ? fds[SLOT_VAULT].revents
-	                         : 0);
+	if (fds[SLOT_VAULT].fd != door->vault.fd)
+		fds[SLOT_VAULT].revents = 0;
+	step_vault(door, fds[SLOT_VAULT].revents);
 	if (custody_is_idle(&door->custody, clock_boot_ms())) {
 		events_forget_vault(door, "the agent was locked meanwhile");
 		return wire_send_launcher(door->start->launcher, LAUNCHER_RENEW,

@@ -96,7 +96,7 @@ static int namespace_owner(uid_t *ret_owner)
 static int check_user_namespace(char *why, size_t why_size)
 {
 	char map[UID_MAP_MAX] = "";
-	uid_t owner;
+	uid_t owner = 0;
 	int rc;
 
 	rc = read_text("/proc/self/uid_map", map, sizeof(map));

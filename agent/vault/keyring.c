@@ -2,6 +2,7 @@
 
 #include <sodium.h>
 
+#include <assert.h>
 #include <string.h>
 
 #define SEED_LEN crypto_sign_SEEDBYTES
@@ -256,9 +257,13 @@ enum vault_outcome keyring_take(struct keyring *keyring,
                                 struct vault_fault *ret_fault)
 {
 	const struct secret_slot *place = &config->slots[slot];
+	struct credentials *credentials =
+		keyring_find_credentials(keyring, place->cache);
 	const char *wrong = NULL;
 	enum vault_outcome outcome;
 
+	/* The keyring was laid out for this very configuration. */
+	assert(credentials || is_signing_key(place));
 	text = strip_end(text);
 	if (text.len == 0) {
 		wrong = "it is empty";
@@ -267,9 +272,7 @@ enum vault_outcome keyring_take(struct keyring *keyring,
 		outcome = take_key(find_key(keyring, slot),
 		                   &config->caches[place->cache], text, &wrong);
 	} else {
-		wrong = take_credential(keyring_find_credentials(keyring,
-		                                                 place->cache),
-		                        place->kind, text);
+		wrong = take_credential(credentials, place->kind, text);
 		outcome = wrong ? OUTCOME_MALFORMED : OUTCOME_DONE;
 	}
 

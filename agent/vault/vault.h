@@ -23,6 +23,6 @@ int vault_run(const struct vault_start *start);
  *   <mark> 0\n<secret 0>\n<mark> 1\n<secret 1>\n ... <mark> end\n
  * where <mark> is "nixcache-" and 32 hex digits, new for every run, and the
  * numbers are slots in any order. */
-#define VAULT_INTAKE_MAX  (64 * 1024)
+#define VAULT_INTAKE_MAX  (64UL * 1024)
 #define VAULT_MARK_PREFIX "nixcache-"
 #define VAULT_MARK_LEN    (sizeof(VAULT_MARK_PREFIX) - 1 + 32)

@@ -24,10 +24,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ERROR_BODY_MAX (256U * 1024)
-#define COMPLETION_MAX (4U * 1024 * 1024)
+#define ERROR_BODY_MAX (256UL * 1024)
+#define COMPLETION_MAX (4UL * 1024 * 1024)
 
 static_assert(DIGEST_MD5_LEN == S3_MD5_LEN, "one MD5");
+static_assert(sizeof(((struct cache_result *)NULL)->text) >=
+                      sizeof(((struct transfer_result *)NULL)->etag),
+              "an etag fits");
 
 struct s3_step {
 	struct s3_step *next;
@@ -45,7 +48,7 @@ struct cache_s3 {
 };
 
 DEFINE_CLEANUP(struct cache_s3 *, cache_s3_close)
-#define cleanup_cache_s3 cleanup(cache_s3_close_at)
+#define cleanup_bucket cleanup(cache_s3_close_at)
 
 static void step_free(struct s3_step *s)
 {
@@ -60,7 +63,7 @@ int cache_s3_open(const struct agent_cache *cache, struct agent *agent,
                   const struct store_uri *uri, unsigned connections,
                   struct cache_s3 **ret_s3)
 {
-	cleanup_cache_s3 struct cache_s3 *s3 = calloc(1, sizeof(*s3));
+	cleanup_bucket struct cache_s3 *s3 = calloc(1, sizeof(*s3));
 	int rc;
 
 	if (!s3)
@@ -300,7 +303,7 @@ static void fail(struct cache_result *result, const struct s3_step *s,
 static void take_upload_id(struct cache_result *result, const struct s3_step *s,
                            const struct transfer_result *answer)
 {
-	cleanup_s3_xml struct s3_xml xml = { .elements = NULL };
+	cleanup_xml struct s3_xml xml = { .elements = NULL };
 	const char *id = NULL;
 
 	if (s3_xml_parse(buffer_bytes(&answer->response), &xml) == 0)
@@ -329,8 +332,6 @@ static void take_success(struct cache_result *result, const struct s3_step *s,
 		take_upload_id(result, s, answer);
 		break;
 	case CACHE_PART:
-		static_assert(sizeof(result->text) >= sizeof(answer->etag),
-		              "an etag fits");
 		memcpy(result->text, answer->etag, sizeof(answer->etag));
 		if (!answer->etag[0]) {
 			fail(result, s,

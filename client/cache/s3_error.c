@@ -27,7 +27,7 @@ static void copy_text(const struct s3_xml *xml, const char *name, char *out,
 
 void s3_error_parse(struct bytes body, struct s3_error *ret_error)
 {
-	cleanup_s3_xml struct s3_xml xml = { .elements = NULL };
+	cleanup_xml struct s3_xml xml = { .elements = NULL };
 
 	*ret_error = (struct s3_error){ .code = "" };
 	if (s3_xml_parse(body, &xml) < 0 ||
@@ -172,6 +172,18 @@ static void explain_region(const struct subject *s, struct buffer *out)
 		s->error->region, s->cache);
 }
 
+static void explain_rights(const struct subject *s, struct buffer *out)
+{
+	buffer_append_format(out,
+	                     ": the access key of cache %s may not do this in "
+	                     "bucket %s, give it the right to read, write and "
+	                     "list there",
+	                     s->cache, s->uri.bucket);
+	/* All that Ceph says of a URL that is too old. */
+	if (!s->error->message[0])
+		buffer_append_text(out, ", or check the clock of this machine");
+}
+
 static void advise(const struct subject *s, struct buffer *out)
 {
 	switch (advice_of(s)) {
@@ -191,17 +203,7 @@ static void advise(const struct subject *s, struct buffer *out)
 		                     s->cache, s->uri.region);
 		return;
 	case ADVICE_RIGHTS:
-		buffer_append_format(out,
-		                     ": the access key of cache %s may not do "
-		                     "this in bucket %s, give it the right to "
-		                     "read, write and list there%s",
-		                     s->cache, s->uri.bucket,
-		                     /* All that Ceph says of a URL that is
-		                      * too old. */
-		                     s->error->message[0]
-		                             ? ""
-		                             : ", or check the clock of "
-		                               "this machine");
+		explain_rights(s, out);
 		return;
 	case ADVICE_REGION:
 		explain_region(s, out);

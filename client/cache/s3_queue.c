@@ -66,7 +66,7 @@ struct s3_queue {
 };
 
 DEFINE_CLEANUP(struct s3_queue *, s3_queue_close)
-#define cleanup_s3_queue cleanup(s3_queue_close_at)
+#define cleanup_queue cleanup(s3_queue_close_at)
 
 static void list_push(struct list *list, struct request *r)
 {
@@ -120,7 +120,7 @@ static void list_clear(struct list *list)
 int s3_queue_open(struct agent *agent, const char *cache, unsigned connections,
                   struct s3_queue **ret_queue)
 {
-	cleanup_s3_queue struct s3_queue *q = calloc(1, sizeof(*q));
+	cleanup_queue struct s3_queue *q = calloc(1, sizeof(*q));
 	struct transfer_options options = { .user_agent = "nixcache" };
 	int rc;
 
@@ -324,6 +324,7 @@ static int send_request(struct s3_queue *q, struct request *r)
 	};
 	int rc;
 
+	assert(r);
 	rc = transfer_submit(q->transfer, &request);
 	if (rc < 0) {
 		list_push_front(&q->ready, r);
@@ -347,16 +348,16 @@ static void wake_waiting(struct s3_queue *q)
 
 static int start_ready(struct s3_queue *q)
 {
-	wake_waiting(q);
-	while (q->ready.head && q->in_flight < q->in_flight_max) {
-		int rc = has_url(q->ready.head)
-		                 ? send_request(q, list_pop(&q->ready))
-		                 : presign_ready(q);
+	int rc = 0;
 
-		if (rc < 0)
-			return rc;
+	wake_waiting(q);
+	while (rc == 0 && q->ready.head && q->in_flight < q->in_flight_max) {
+		if (has_url(q->ready.head))
+			rc = send_request(q, list_pop(&q->ready));
+		else
+			rc = presign_ready(q);
 	}
-	return 0;
+	return rc;
 }
 
 /* Ends a try; the result's response is taken or cleared. */

@@ -128,7 +128,7 @@ static int read_all(struct reading *r, struct bytes body)
 
 int s3_xml_parse(struct bytes body, struct s3_xml *ret_xml)
 {
-	cleanup_s3_xml struct s3_xml xml = { .elements = NULL };
+	cleanup_xml struct s3_xml xml = { .elements = NULL };
 	struct reading r = { .xml = &xml };
 	int rc;
 

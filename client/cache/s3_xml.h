@@ -8,7 +8,7 @@
 
 #include "protocol/base/bytes.h"
 
-#define S3_XML_BODY_MAX     (8U * 1024 * 1024)
+#define S3_XML_BODY_MAX     (8UL * 1024 * 1024)
 #define S3_XML_ELEMENTS_MAX 32768U
 #define S3_XML_DEPTH_MAX    16U
 
@@ -40,4 +40,4 @@ const char *s3_xml_find(const struct s3_xml *xml, size_t parent,
                         const char *name);
 
 /* For cleanup(s3_xml_clear) on a local struct s3_xml. */
-#define cleanup_s3_xml __attribute__((__cleanup__(s3_xml_clear)))
+#define cleanup_xml __attribute__((__cleanup__(s3_xml_clear)))

@@ -12,7 +12,7 @@
 
 #define PAGES_MAX     100U /* of 1000 uploads */
 #define WAIT_AGAIN_MS 1000
-#define ANSWER_MAX    (256U * 1024)
+#define ANSWER_MAX    (256UL * 1024)
 
 /* Where the next page of the listing begins. */
 struct position {
