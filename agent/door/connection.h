@@ -15,7 +15,7 @@
 #define CONNECTIONS_PER_PEER_MAX 16
 #define CONNECTION_FIRST_MS      30000 /* to the first byte */
 #define CONNECTION_MESSAGE_MS    10000 /* to finish a message, or take a reply */
-#define CONNECTION_OUT_MAX       (2U * 1024 * 1024)
+#define CONNECTION_OUT_MAX       (2UL * 1024 * 1024)
 
 enum work_state {
 	WORK_NONE,

@@ -462,6 +462,7 @@ static int start_all(struct launcher *l)
 	return 0;
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): fail_start() writes it */
 int launcher_run(const struct launcher_start *start,
                  const struct launcher_roles *roles,
                  char ret_error[READY_ERROR_MAX])

@@ -220,10 +220,12 @@ static int check_references(struct push *p)
 
 static int open_cache(struct push *p)
 {
-	const struct cache_options options = { .connections = CONNECTIONS };
+	const struct cache_options options = {
+		.agent = p->agent,
+		.connections = CONNECTIONS,
+	};
 	char why[768];
-	int rc = cache_open(p->config, p->agent, &options, &p->cache, why,
-	                    sizeof(why));
+	int rc = cache_open(p->config, &options, &p->cache, why, sizeof(why));
 
 	if (rc < 0)
 		return fail(why);
