@@ -158,6 +158,7 @@ static int turn(struct door *door)
 	step_vault(door, fds[SLOT_VAULT].fd == door->vault.fd
 	                         ? fds[SLOT_VAULT].revents
 	                         : 0);
+	clients_take_waiting(door);
 	if (custody_is_idle(&door->custody, clock_boot_ms())) {
 		events_forget_vault(door, "the agent was locked meanwhile");
 		return wire_send_launcher(door->start->launcher, LAUNCHER_RENEW,
