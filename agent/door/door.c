@@ -175,6 +175,7 @@ static int turn(struct door *door)
 	step_vault(door, fds[SLOT_VAULT].fd == door->vault.fd
 	                         ? fds[SLOT_VAULT].revents
 	                         : 0);
+	clients_take_waiting(door);
 	return lock_if_idle(door);
 }
 
