@@ -132,10 +132,11 @@ static void open_sockets(struct agent *agent)
 	if (agent->is_activated)
 		return;
 
-	if (agent->options.command && !path)
+	if (agent->options.command && !path) {
 		rc = listen_open_private(&agent->sockets[0], why, sizeof(why));
-	else
+	} else {
 		rc = listen_open(path, &agent->sockets[0], why, sizeof(why));
+	}
 	if (rc < 0)
 		die(EXIT_FAILED, why);
 	if (rc == LISTEN_ALIVE)

@@ -79,12 +79,13 @@ void clients_step(struct door *door, struct connection *c, short events,
 {
 	int rc = 0;
 
-	if (connection_is_late(c, now_ms))
+	if (connection_is_late(c, now_ms)) {
 		rc = -ETIMEDOUT;
-	else if (events & POLLIN)
+	} else if (events & POLLIN) {
 		rc = connection_receive(c);
-	else if (events & (POLLHUP | POLLERR))
+	} else if (events & (POLLHUP | POLLERR)) {
 		rc = -ECONNRESET;
+	}
 	/* A client that has shut its writing side down still gets the answer. */
 	if (rc == -ECONNRESET && c->work.state != WORK_NONE &&
 	    !(events & (POLLHUP | POLLERR))) {

@@ -54,9 +54,10 @@ int connection_flush(struct connection *c)
 		                 MSG_NOSIGNAL | MSG_DONTWAIT);
 
 		if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
-			if (c->deadline_ms == 0)
+			if (c->deadline_ms == 0) {
 				c->deadline_ms =
 					clock_boot_ms() + CONNECTION_MESSAGE_MS;
+			}
 			return 0;
 		}
 		if (n < 0)

@@ -141,9 +141,10 @@ static int begin_sign(struct door *door, struct connection *c,
 	struct error_reply error;
 	int rc = sign_call_decode(call, &c->work.sign, &error);
 
-	if (rc == CALL_OK)
+	if (rc == CALL_OK) {
 		rc = find_cache(door->config, c->work.sign.cache,
 		                &c->work.cache, &error);
+	}
 	if (rc == CALL_OK)
 		rc = submit_check_sign(door, &c->work, &error);
 	if (rc > 0)
@@ -157,9 +158,10 @@ static int begin_presign(struct door *door, struct connection *c,
 	struct error_reply error;
 	int rc = presign_call_decode(call, &c->work.presign, &error);
 
-	if (rc == CALL_OK)
+	if (rc == CALL_OK) {
 		rc = find_cache(door->config, c->work.presign.cache,
 		                &c->work.cache, &error);
+	}
 	if (rc == CALL_OK)
 		rc = submit_check_presign(door, &c->work, &error);
 	if (rc > 0)

@@ -70,17 +70,19 @@ static void fill_poll(const struct door *door, struct pollfd fds[SLOT_COUNT])
 	for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
 		const struct connection *c = &door->connections[i];
 
-		if (c->fd < 0)
+		if (c->fd < 0) {
 			accepting = POLLIN;
-		else
+		} else {
 			fds[SLOT_CONNECTIONS + i] =
 				(struct pollfd){ .fd = c->fd,
 				                 .events = wanted_events(c) };
+		}
 	}
-	for (size_t i = 0; i < door->start->listener_count; i++)
+	for (size_t i = 0; i < door->start->listener_count; i++) {
 		fds[SLOT_LISTENERS + i] =
 			(struct pollfd){ .fd = door->start->listeners[i],
 			                 .events = accepting };
+	}
 }
 
 /* Until the next deadline of a client or of the secrets. */

@@ -180,10 +180,11 @@ static int take_frame(struct door *door, const struct wire_frame *frame)
 		return take_hello(door, frame->body);
 	if (frame->type == VAULT_LOADED)
 		return take_loaded(door, frame->body);
-	if (frame->tag == COMMIT_TAG)
+	if (frame->tag == COMMIT_TAG) {
 		return frame->type == VAULT_REFUSED
 		               ? take_load_refusal(door, frame->body)
 		               : -EBADMSG;
+	}
 
 	c = find_caller(door, frame->tag);
 	if (c)

@@ -204,6 +204,7 @@ static void reload(struct launcher *l)
 	role_end(&l->vault);
 	(void)close(l->door_socket);
 	l->door_socket = -1;
+	source_pass_token(l->source, source);
 	source_close(l->source);
 	config_free(l->config);
 	apply_limits(l->start, config);
@@ -270,9 +271,10 @@ static void step_source(struct launcher *l)
 
 static void note_loaded(struct launcher *l)
 {
-	if (l->config->lifetime > 0)
+	if (l->config->lifetime > 0) {
 		l->lifetime_end_ms =
 			clock_boot_ms() + 1000LL * l->config->lifetime;
+	}
 	if (l->is_prefetching) {
 		l->is_prefetching = false;
 		ready_tell(l->ready, EXIT_DONE, "");

@@ -44,7 +44,7 @@ struct launcher_start {
 	const int *listeners;
 	size_t listener_count;
 	int watched; /* pidfd of the command served, -1: none */
-	int *ready;   /* ready.h: told and closed once the agent answers */
+	int *ready;  /* ready.h: told and closed once the agent answers */
 	bool is_prefetch;
 	const struct report *report;
 };

@@ -55,10 +55,11 @@ static int open_directory(const char *path, bool is_private, char *why,
 
 	(void)snprintf(dir, sizeof(dir), "%s", path);
 	slash = strrchr(dir, '/');
-	if (slash)
+	if (slash) {
 		*slash = '\0';
-	else
+	} else {
 		(void)snprintf(dir, sizeof(dir), ".");
+	}
 
 	fd = open(slash == dir ? "/" : dir,
 	          O_RDONLY | O_DIRECTORY | O_CLOEXEC |
@@ -158,9 +159,10 @@ static int open_in(int directory, struct listen_socket *out, char *why,
 	cleanup_close int lock = lock_directory(directory);
 	int rc;
 
-	if (lock < 0)
+	if (lock < 0) {
 		return fail(lock, why, why_size, "lock the directory of",
 		            out->path);
+	}
 
 	rc = is_alive(out->path);
 	if (rc > 0)
@@ -194,9 +196,10 @@ int listen_open(const char *path, struct listen_socket *ret_socket, char *why,
 			return rc;
 		}
 	}
-	if (strlen(path ? path : usual) >= sizeof(out.path))
+	if (strlen(path ? path : usual) >= sizeof(out.path)) {
 		return fail(-ENAMETOOLONG, why, why_size, "socket path",
 		            path ? path : usual);
+	}
 	(void)snprintf(out.path, sizeof(out.path), "%s", path ? path : usual);
 
 	rc = path ? 0 : make_parents(out.path);

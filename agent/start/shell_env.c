@@ -73,10 +73,11 @@ static void quote_sh(struct buffer *out, const char *text)
 {
 	buffer_append_char(out, '\'');
 	for (; *text != '\0'; text++) {
-		if (*text == '\'')
+		if (*text == '\'') {
 			buffer_append_text(out, "'\\''");
-		else
+		} else {
 			buffer_append_char(out, *text);
+		}
 	}
 	buffer_append_char(out, '\'');
 }
@@ -173,11 +174,12 @@ void shell_env_echo(enum options_shell shell, const char *text,
                     struct buffer *out)
 {
 	buffer_append_text(out, "echo ");
-	if (shell == OPTIONS_SHELL_CSH)
+	if (shell == OPTIONS_SHELL_CSH) {
 		quote_csh(out, text);
-	else if (shell == OPTIONS_SHELL_FISH)
+	} else if (shell == OPTIONS_SHELL_FISH) {
 		quote_fish(out, text);
-	else
+	} else {
 		quote_sh(out, text);
+	}
 	buffer_append_text(out, ";\n");
 }

@@ -86,7 +86,7 @@ int number_parse_size(const char *text, uint64_t *ret_bytes)
 {
 	static const char units[] = "KMGT";
 	const char *unit;
-	uint64_t value;
+	uint64_t value = 0;
 	int rc;
 
 	rc = take_digits(&text, &value);

@@ -53,7 +53,7 @@ assert lines and all(isinstance(line, dict) for line in lines)' <<<"$1"
 
 # Which cache.
 a=$(closure a)
-check_status 'with two caches, none named' 1 push "$a"
+check_status 'with two caches, none named: wrong usage' 64 push "$a"
 check_says 'which says the names there are' 'main.*folder|folder.*main'
 check '--to NAME' push --to main "$a"
 check 'has it in that cache' nix_pull "$store_url" "$a" "$key_public"

@@ -196,8 +196,8 @@ static void put_answer(struct buffer *b, const struct script *s,
 static void serve(int in, int out, const struct script *s)
 {
 	cleanup_buffer struct buffer b;
+	unsigned index, roots = 0, infos = 0;
 	uint64_t question;
-	unsigned index;
 
 	buffer_init(&b, (size_t)16 * 1024 * 1024);
 	if (!greet(in, out, &b, s))
@@ -205,6 +205,10 @@ static void serve(int in, int out, const struct script *s)
 	for (unsigned n = 1; get_number(in, &question) && get_path(in, &index);
 	     n++) {
 		if (s->die_after == n)
+			return;
+		roots += question == 11 ? 1 : 0;
+		infos += question == 26 ? 1 : 0;
+		if (s->wants_roots && infos > roots)
 			return;
 		put_answer(&b, s, question, index);
 		send_all(out, &b, s);

@@ -174,6 +174,8 @@ int vault_rig_hear(struct vault_rig *rig, struct wire_frame *ret_frame)
 	struct buffer *replies = &rig->replies;
 	const size_t gulp = 65536;
 
+	/* So that a test that goes on after a failure does not crash. */
+	*ret_frame = (struct wire_frame){ .type = VAULT_REFUSED };
 	buffer_consume(replies, rig->reply_at);
 	rig->reply_at = 0;
 	for (;;) {
