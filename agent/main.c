@@ -207,6 +207,8 @@ static void load_config_and_sockets(struct agent *agent)
 		remove_sockets(agent);
 		die(EXIT_FAILED, why);
 	}
+	agent->config->is_weak_memory_allowed =
+		agent->options.allow_weak_memory;
 	say_what_is_ignored(agent);
 }
 
@@ -278,6 +280,7 @@ static int launch(struct agent *agent, int ready)
 		.lifetime = agent->options.lifetime,
 		.has_idle = agent->options.has_idle,
 		.idle = agent->options.idle,
+		.is_weak_memory_allowed = agent->options.allow_weak_memory,
 		.listeners = listeners,
 		.listener_count = agent->socket_count,
 		.watched = -1,

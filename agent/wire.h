@@ -41,6 +41,11 @@ enum vault_refusal {
 	VAULT_INTAKE_BROKEN,  /* not all secrets came, or too much came */
 };
 
+/* How a role ends that says nothing else any more. */
+enum role_exit {
+	ROLE_EXIT_UNLOCKED = 72, /* the vault's memory cannot be locked */
+};
+
 /* What launcher and door say to each other. */
 enum launcher_type {
 	/* door to launcher */

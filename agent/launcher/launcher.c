@@ -73,27 +73,27 @@ static void fail_start(struct launcher *l, int exit_status, const char *error)
 	end(l, exit_status);
 }
 
-static void apply_limits(const struct launcher_start *start,
-                         struct config *config)
+static void apply_command_line(const struct launcher_start *start,
+                               struct config *config)
 {
 	if (start->has_lifetime)
 		config->lifetime = start->lifetime;
 	if (start->has_idle)
 		config->idle = start->idle;
+	config->is_weak_memory_allowed = start->is_weak_memory_allowed;
 }
 
-static void log_death(const char *role, int status)
+/* Also for a process that waits for the start. */
+static void note_death(struct launcher *l, const char *role, int status)
 {
-	log_error("%s: died (%s %d)", role,
-	          WIFSIGNALED(status) ? "signal" : "status",
-	          WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+	role_describe_death(role, status, l->error, READY_ERROR_MAX);
+	log_error("%s", l->error);
 }
 
 static void note_door_death(struct launcher *l, int status)
 {
-	log_death("door", status);
-	fail_start(l, role_exit_status(status),
-	           "the door did not start: nixcache-agent -d says why");
+	note_death(l, "door", status);
+	end(l, role_exit_status(status));
 }
 
 /* A closed socket: it has died or is about to, and how is worth knowing. */
@@ -191,8 +191,10 @@ static void reload(struct launcher *l)
 	int rc;
 
 	rc = config_load(l->start->config_path, &config, why, sizeof(why));
-	if (rc == 0)
+	if (rc == 0) {
+		apply_command_line(l->start, config);
 		rc = source_open(config, &source, &intake, why, sizeof(why));
+	}
 	if (rc != 0) {
 		log_error("configuration kept: %s", why);
 		config_free(config);
@@ -207,7 +209,6 @@ static void reload(struct launcher *l)
 	source_pass_token(l->source, source);
 	source_close(l->source);
 	config_free(l->config);
-	apply_limits(l->start, config);
 	l->config = config;
 	l->source = source;
 	l->lifetime_end_ms = 0;
@@ -346,11 +347,9 @@ static void note_children(struct launcher *l)
 	if (!role_has_died(&l->vault, &status) || l->is_ending)
 		return;
 
-	log_death("vault", status);
-	if (*l->ready >= 0) {
-		fail_start(l, role_exit_status(status),
-		           "the vault did not start: nixcache-agent -d says "
-		           "why");
+	note_death(l, "vault", status);
+	if (*l->ready >= 0 || role_is_hopeless(status)) {
+		end(l, role_exit_status(status));
 	} else if (deaths_note(&l->vault_deaths, clock_boot_ms())) {
 		log_error("vault: three deaths in a minute, the agent ends");
 		end(l, role_exit_status(status));
@@ -480,7 +479,7 @@ int launcher_run(const struct launcher_start *start,
 	};
 	int rc;
 
-	apply_limits(start, l.config);
+	apply_command_line(start, l.config);
 	rc = start_all(&l);
 	while (rc == 0 && !l.is_ending)
 		rc = turn(&l);

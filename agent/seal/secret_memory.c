@@ -38,15 +38,13 @@ static int map_memfd_secret(uint8_t *at, size_t size)
 
 /* Merging is off unless a process asks for it, and kernels without KSM answer
  * EINVAL: the one advice that may fail. */
-static int map_locked(uint8_t *at, size_t size)
+static int map_ordinary(uint8_t *at, size_t size)
 {
 	const void *mapped = mmap(at, size, PROT_READ | PROT_WRITE,
 	                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
 	                          0);
 
 	if (mapped == MAP_FAILED)
-		return -errno;
-	if (mlock(at, size) < 0)
 		return -errno;
 	if (madvise(at, size, MADV_DONTDUMP) < 0 ||
 	    madvise(at, size, MADV_WIPEONFORK) < 0)
@@ -59,6 +57,23 @@ static int map_locked(uint8_t *at, size_t size)
 static bool is_missing(int rc)
 {
 	return rc == -ENOSYS || rc == -EPERM;
+}
+
+static bool is_short(int rc)
+{
+	return rc == -EAGAIN || rc == -ENOMEM;
+}
+
+/* A limit of 0 is EPERM to mlock(2), and a shortage like any other to us. */
+static int map_locked(const struct secret_memory *memory)
+{
+	int rc = map_ordinary(memory->at, memory->size);
+
+	if (rc < 0)
+		return rc;
+	if (mlock(memory->at, memory->size) == 0)
+		return 0;
+	return errno == EPERM ? -EAGAIN : -errno;
 }
 
 static int map_best(struct secret_memory *memory, struct report *report)
@@ -76,7 +91,7 @@ static int map_best(struct secret_memory *memory, struct report *report)
 	if (!is_missing(why))
 		return why;
 
-	rc = map_locked(memory->at, memory->size);
+	rc = map_locked(memory);
 	if (rc < 0)
 		return rc;
 	report_add(report, "secret memory", MEASURE_WEAKER,
@@ -86,13 +101,28 @@ static int map_best(struct secret_memory *memory, struct report *report)
 	return 0;
 }
 
+/* What could not be mapped may have been mapped in part: MAP_FIXED replaces
+ * it. */
+static int map_any(const struct secret_memory *memory, struct report *report)
+{
+	int rc = map_ordinary(memory->at, memory->size);
+
+	if (rc < 0)
+		return rc;
+	report_add(report, "secret memory", MEASURE_ABSENT,
+	           "ordinary pages, %zu KiB, which root can read and which may "
+	           "be swapped out: RLIMIT_MEMLOCK (ulimit -l) is too low",
+	           memory->size / 1024);
+	return 0;
+}
+
 static void unreserve(const struct secret_memory *memory)
 {
 	(void)munmap(memory->at - GUARD_SIZE, memory->size + 2 * GUARD_SIZE);
 }
 
-int secret_memory_map(size_t size, struct report *report,
-                      struct secret_memory *ret_memory)
+int secret_memory_map(size_t size, enum secret_memory_demand demand,
+                      struct report *report, struct secret_memory *ret_memory)
 {
 	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	struct secret_memory memory = {
@@ -108,6 +138,8 @@ int secret_memory_map(size_t size, struct report *report,
 
 	memory.at = reserved + GUARD_SIZE;
 	rc = map_best(&memory, report);
+	if (is_short(rc) && demand == SECRET_MEMORY_ANY)
+		rc = map_any(&memory, report);
 	if (rc < 0) {
 		unreserve(&memory);
 		return rc;

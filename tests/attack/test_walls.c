@@ -1,4 +1,4 @@
-/* attack_walls: behind the system call filter, every other wall by itself
+/* test_walls: behind the system call filter, every other wall by itself
  *
  * The vault's preparation without its filter: what the report calls held must
  * refuse on its own, and must not refuse before.

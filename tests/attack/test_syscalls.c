@@ -1,4 +1,4 @@
-/* attack_syscalls: walks every system call into the sealed roles
+/* test_syscalls: walks every system call into the sealed roles
  *
  * Each call is made in a fresh process behind the real filter; only what the
  * role needs may come back from it.

@@ -1,4 +1,4 @@
-/* attack_environment: starts where the keys could be read, and is refused */
+/* test_environment: starts where the keys could be read, and is refused */
 #include "agent/seal/seal.h"
 #include "protocol/base/fd.h"
 #include "tests/lib/test.h"
