@@ -314,6 +314,9 @@ static void take_upload_id(struct cache_result *result, const struct s3_step *s,
 static void take_success(struct cache_result *result, const struct s3_step *s,
                          struct transfer_result *answer)
 {
+	static_assert(sizeof(result->text) >= sizeof(answer->etag),
+	              "an etag fits");
+
 	switch (s->step.type) {
 	case CACHE_CHECK:
 		result->size = answer->content_length;
@@ -326,8 +329,6 @@ static void take_success(struct cache_result *result, const struct s3_step *s,
 		take_upload_id(result, s, answer);
 		break;
 	case CACHE_PART:
-		static_assert(sizeof(result->text) >= sizeof(answer->etag),
-		              "an etag fits");
 		memcpy(result->text, answer->etag, sizeof(answer->etag));
 		if (!answer->etag[0])
 			fail(result, s,
