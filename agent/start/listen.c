@@ -2,6 +2,7 @@
 
 #include "protocol/base/cleanup.h"
 #include "protocol/base/number.h"
+#include "protocol/base/text.h"
 #include "protocol/varlink/socket_path.h"
 
 #include <errno.h>
@@ -28,13 +29,17 @@ static int fail(int rc, char *why, size_t why_size, const char *what,
 	return rc;
 }
 
-/* Makes the missing directories of path (all but its last part). */
-static int make_parents(const char *path)
+/* Makes the missing directories of path (all but its last part) below the
+ * runtime directory or the home: these are not ours to make. */
+static int make_parents(const char *path, const struct socket_path_env *env)
 {
+	const char *base = env->home ? env->home : "";
 	char dir[LISTEN_PATH_SIZE];
 
+	if (env->runtime_dir && text_has_prefix(path, env->runtime_dir))
+		base = env->runtime_dir;
 	(void)snprintf(dir, sizeof(dir), "%s", path);
-	for (char *slash = strchr(dir + 1, '/'); slash;
+	for (char *slash = strchr(dir + strlen(base) + 1, '/'); slash;
 	     slash = strchr(slash + 1, '/')) {
 		*slash = '\0';
 		if (mkdir(dir, DIRECTORY_MODE) < 0 && errno != EEXIST)
@@ -219,7 +224,7 @@ int listen_open(const char *path, struct listen_socket *ret_socket, char *why,
 	}
 	(void)snprintf(out.path, sizeof(out.path), "%s", path ? path : usual);
 
-	rc = path ? 0 : make_parents(out.path);
+	rc = path ? 0 : make_parents(out.path, &env);
 	if (rc < 0)
 		return fail(rc, why, why_size, "make its directory", out.path);
 	directory = open_directory(out.path, !path, why, why_size);
@@ -254,7 +259,7 @@ int listen_open_private(struct listen_socket *ret_socket, char *why,
 		return fail(-ENAMETOOLONG, why, why_size, "socket path", usual);
 
 	out.path[(size_t)len - strlen("/agent.sock")] = '\0';
-	rc = make_parents(out.path);
+	rc = make_parents(out.path, &env);
 	if (rc == 0 && !mkdtemp(out.path))
 		rc = -errno;
 	if (rc < 0)

@@ -241,8 +241,9 @@ static void a_lock_fails_who_waits_for_the_secrets(void)
 	CHECK(door_rig_hear(&rig) == LAUNCHER_FETCH);
 	door_rig_call(locking, LOCK);
 	CHECK(door_rig_hear(&rig) == LAUNCHER_RENEW);
-	door_rig_give_vault(&rig);
+	CHECK(wire_send_launcher(rig.launcher, LAUNCHER_CANCELLED, -1) == 0);
 	CHECK(door_rig_replies(waiting, "io.nixcache.Agent.Locked"));
+	door_rig_give_vault(&rig);
 	CHECK(door_rig_replies(locking, EMPTY_REPLY));
 	(void)close(waiting);
 	(void)close(locking);
