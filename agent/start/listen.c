@@ -105,6 +105,15 @@ static int is_alive(const char *path)
 	return errno == ECONNREFUSED || errno == ENOENT ? 0 : -errno;
 }
 
+/* connect(2) refuses a file of any kind as it refuses a dead socket, and only
+ * the latter may be renamed over: a wrong -a must not cost a file. */
+static bool is_something_else(int directory, const char *name)
+{
+	struct stat st;
+
+	return fstatat(directory, name, &st, 0) == 0 && !S_ISSOCK(st.st_mode);
+}
+
 static int lock_directory(int directory)
 {
 	cleanup_close int fd = openat(directory, "agent.lock",
@@ -156,6 +165,7 @@ static int open_in(int directory, struct listen_socket *out, char *why,
                    size_t why_size)
 {
 	const char *slash = strrchr(out->path, '/');
+	const char *name = slash ? slash + 1 : out->path;
 	cleanup_close int lock = lock_directory(directory);
 	int rc;
 
@@ -164,13 +174,20 @@ static int open_in(int directory, struct listen_socket *out, char *why,
 		            out->path);
 	}
 
+	if (is_something_else(directory, name)) {
+		(void)snprintf(why, why_size,
+		               "%s: is there and is no socket: choose another "
+		               "path with -a",
+		               out->path);
+		return -EEXIST;
+	}
 	rc = is_alive(out->path);
 	if (rc > 0)
 		return LISTEN_ALIVE;
 	if (rc < 0)
 		return fail(rc, why, why_size, "connect", out->path);
 
-	rc = bind_in_place(directory, slash ? slash + 1 : out->path, out);
+	rc = bind_in_place(directory, name, out);
 	if (rc < 0)
 		return fail(rc, why, why_size, "listen", out->path);
 	out->lock = take_fd(&lock);
@@ -215,13 +232,39 @@ int listen_open(const char *path, struct listen_socket *ret_socket, char *why,
 	return rc;
 }
 
+/* Only a directory made for one command is named so. */
+static void remove_private_directory(const char *socket_path)
+{
+	char dir[LISTEN_PATH_SIZE];
+	char *slash;
+
+	(void)snprintf(dir, sizeof(dir), "%s", socket_path);
+	slash = strrchr(dir, '/');
+	if (slash && slash - dir > 10 && strncmp(slash - 10, "run.", 4) == 0) {
+		*slash = '\0';
+		(void)rmdir(dir);
+	}
+}
+
+static int open_private_in(struct listen_socket *out, char *why,
+                           size_t why_size)
+{
+	cleanup_close int directory =
+		open_directory(out->path, true, why, why_size);
+	int rc;
+
+	if (directory < 0)
+		return directory;
+	rc = bind_in_place(directory, "agent.sock", out);
+	return rc < 0 ? fail(rc, why, why_size, "listen", out->path) : 0;
+}
+
 int listen_open_private(struct listen_socket *ret_socket, char *why,
                         size_t why_size)
 {
 	struct listen_socket out = { .fd = -1, .lock = -1 };
 	const struct socket_path_env env = socket_path_read_env();
 	char usual[SOCKET_PATH_SIZE];
-	cleanup_close int directory = -1;
 	char *slash;
 	int rc, len;
 
@@ -245,19 +288,18 @@ int listen_open_private(struct listen_socket *ret_socket, char *why,
 	(void)strncat(out.path, "/agent.sock",
 	              sizeof(out.path) - strlen(out.path) - 1);
 
-	directory = open_directory(out.path, true, why, why_size);
-	if (directory < 0)
-		return directory;
-	rc = bind_in_place(directory, "agent.sock", &out);
-	if (rc < 0)
-		return fail(rc, why, why_size, "listen", out.path);
+	rc = open_private_in(&out, why, why_size);
+	if (rc < 0) {
+		remove_private_directory(out.path);
+		return rc;
+	}
 	*ret_socket = out;
 	return 0;
 }
 
 static int inherit_one(int fd, struct listen_socket *out)
 {
-	struct sockaddr_un address;
+	struct sockaddr_un address = { .sun_family = AF_UNSPEC };
 	socklen_t size = sizeof(address);
 	int listening = 0;
 	socklen_t listening_size = sizeof(listening);
@@ -270,7 +312,9 @@ static int inherit_one(int fd, struct listen_socket *out)
 		return -EINVAL;
 
 	*out = (struct listen_socket){ .fd = fd, .lock = -1 };
-	(void)snprintf(out->path, sizeof(out->path), "%s", address.sun_path);
+	/* A path of full length has no NUL: unix(7). */
+	(void)snprintf(out->path, sizeof(out->path), "%.*s",
+	               (int)sizeof(address.sun_path) - 1, address.sun_path);
 	return fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ||
 	                       fcntl(fd, F_SETFL, O_NONBLOCK) < 0
 	               ? -errno
@@ -313,20 +357,11 @@ int listen_inherit(struct listen_socket *ret_sockets, size_t max, char *why,
 
 void listen_remove(const struct listen_socket *socket)
 {
-	char dir[LISTEN_PATH_SIZE];
 	struct stat st;
-	char *slash;
 
 	if (!socket->is_ours || lstat(socket->path, &st) < 0 ||
 	    st.st_dev != socket->device || st.st_ino != socket->inode)
 		return;
 	(void)unlink(socket->path);
-
-	/* Only a directory made for one command is named so. */
-	(void)snprintf(dir, sizeof(dir), "%s", socket->path);
-	slash = strrchr(dir, '/');
-	if (slash && slash - dir > 10 && strncmp(slash - 10, "run.", 4) == 0) {
-		*slash = '\0';
-		(void)rmdir(dir);
-	}
+	remove_private_directory(socket->path);
 }
