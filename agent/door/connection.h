@@ -31,8 +31,9 @@ struct work {
 	enum agent_method method;
 	bool is_oneway;
 	bool wants_more;
-	uint64_t id;    /* of this call; in every frame's tag */
-	uint16_t cache; /* index in the configuration */
+	size_t out_mark; /* its reply begins there in the output */
+	uint64_t id;     /* of this call; in every frame's tag */
+	uint16_t cache;  /* index in the configuration */
 	struct sign_call sign;
 	struct presign_call presign;
 	struct strings *signatures;        /* owned; one for each path */

@@ -9,11 +9,12 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Nothing is answered to a oneway call, no error either (varlink.org). */
+/* Nothing is answered to a oneway call, no error either (varlink.org); what
+ * was answered to those before it may still be on its way. */
 static int finish(struct connection *c, int rc)
 {
 	if (c->work.is_oneway && rc == 0)
-		buffer_rewind(&c->out);
+		c->out.len = c->work.out_mark;
 	work_clear(&c->work);
 	return rc;
 }
@@ -225,6 +226,7 @@ int dispatch_message(struct door *door, struct connection *c,
 	c->work = (struct work){
 		.is_oneway = call.is_oneway,
 		.wants_more = call.wants_more,
+		.out_mark = c->out.len,
 		.id = ++door->last_work,
 	};
 	rc = agent_method_find(call.method, &c->work.method, &error);

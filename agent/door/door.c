@@ -132,8 +132,23 @@ static void step_vault(struct door *door, short events)
 		rc = vault_link_flush(&door->vault);
 	if (rc == 0 && vault_link_has_room(&door->vault))
 		calls_continue_all(door, WORK_NEEDS_ROOM);
-	if (rc < 0)
-		events_forget_vault(door, "the vault has died; try again");
+	if (rc < 0) {
+		const struct error_reply died = error_reply_make(
+			ERROR_VAULT_FAILED, "the vault has died; try again");
+
+		events_forget_vault(door, &died);
+	}
+}
+
+static int lock_if_idle(struct door *door)
+{
+	const struct error_reply idle = error_reply_make(
+		ERROR_LOCKED, "the agent was locked meanwhile");
+
+	if (!custody_is_idle(&door->custody, clock_boot_ms()))
+		return 0;
+	events_forget_vault(door, &idle);
+	return wire_send_launcher(door->start->launcher, LAUNCHER_RENEW, -1);
 }
 
 static int turn(struct door *door)
@@ -157,15 +172,11 @@ static int turn(struct door *door)
 	}
 	step_connections(door, fds + SLOT_CONNECTIONS);
 	/* A packet may have brought another vault: its events are yet to come. */
-	if (fds[SLOT_VAULT].fd != door->vault.fd)
-		fds[SLOT_VAULT].revents = 0;
-	step_vault(door, fds[SLOT_VAULT].revents);
-	if (custody_is_idle(&door->custody, clock_boot_ms())) {
-		events_forget_vault(door, "the agent was locked meanwhile");
-		return wire_send_launcher(door->start->launcher, LAUNCHER_RENEW,
-		                          -1);
-	}
-	return 0;
+	step_vault(door, fds[SLOT_VAULT].fd == door->vault.fd
+	                         ? fds[SLOT_VAULT].revents
+	                         : 0);
+	clients_take_waiting(door);
+	return lock_if_idle(door);
 }
 
 static int prepare(struct door *door)

@@ -85,6 +85,17 @@ static int address_of(const char *path, struct sockaddr_un *ret_address)
 	return 0;
 }
 
+/* What is there and is no socket is somebody's file: connect(2) refuses it as
+ * it refuses a dead socket. */
+static int check_replaceable(const char *path)
+{
+	struct stat st;
+
+	if (lstat(path, &st) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	return S_ISSOCK(st.st_mode) ? 0 : -ENOTSOCK;
+}
+
 /* 1 alive, 0 nobody.  A full backlog (EAGAIN) is a busy agent, not a dead
  * one; only a refusal means that nobody listens. */
 static int is_alive(const char *path)
@@ -105,15 +116,6 @@ static int is_alive(const char *path)
 	return errno == ECONNREFUSED || errno == ENOENT ? 0 : -errno;
 }
 
-/* connect(2) refuses a file of any kind as it refuses a dead socket, and only
- * the latter may be renamed over: a wrong -a must not cost a file. */
-static bool is_something_else(int directory, const char *name)
-{
-	struct stat st;
-
-	return fstatat(directory, name, &st, 0) == 0 && !S_ISSOCK(st.st_mode);
-}
-
 static int lock_directory(int directory)
 {
 	cleanup_close int fd = openat(directory, "agent.lock",
@@ -127,7 +129,8 @@ static int lock_directory(int directory)
 
 /* Binds under a temporary name, then renames over the old socket: whoever
  * connects meets either the old file or a listening one.  The mode is set
- * before bind(2), so it does not depend on the umask. */
+ * before bind(2), so that it is never wider, and after it, since the umask may
+ * have taken from it. */
 static int bind_in_place(int directory, const char *name,
                          struct listen_socket *out)
 {
@@ -147,7 +150,9 @@ static int bind_in_place(int directory, const char *name,
 	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
 	    listen(fd, LISTEN_BACKLOG) < 0)
 		return -errno;
-	if (fstatat(directory, temporary, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+	if (fchmodat(directory, temporary, SOCKET_MODE, AT_SYMLINK_NOFOLLOW) <
+	            0 ||
+	    fstatat(directory, temporary, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
 	    renameat(directory, temporary, directory, name) < 0) {
 		int rc = -errno;
 
@@ -165,7 +170,6 @@ static int open_in(int directory, struct listen_socket *out, char *why,
                    size_t why_size)
 {
 	const char *slash = strrchr(out->path, '/');
-	const char *name = slash ? slash + 1 : out->path;
 	cleanup_close int lock = lock_directory(directory);
 	int rc;
 
@@ -174,20 +178,16 @@ static int open_in(int directory, struct listen_socket *out, char *why,
 		            out->path);
 	}
 
-	if (is_something_else(directory, name)) {
-		(void)snprintf(why, why_size,
-		               "%s: is there and is no socket: choose another "
-		               "path with -a",
-		               out->path);
-		return -EEXIST;
-	}
+	rc = check_replaceable(out->path);
+	if (rc < 0)
+		return fail(rc, why, why_size, "replace", out->path);
 	rc = is_alive(out->path);
 	if (rc > 0)
 		return LISTEN_ALIVE;
 	if (rc < 0)
 		return fail(rc, why, why_size, "connect", out->path);
 
-	rc = bind_in_place(directory, name, out);
+	rc = bind_in_place(directory, slash ? slash + 1 : out->path, out);
 	if (rc < 0)
 		return fail(rc, why, why_size, "listen", out->path);
 	out->lock = take_fd(&lock);
@@ -297,16 +297,23 @@ int listen_open_private(struct listen_socket *ret_socket, char *why,
 	return 0;
 }
 
+/* Of a socket; -errno. */
+static int option_of(int fd, int option)
+{
+	int value = 0;
+	socklen_t size = sizeof(value);
+
+	return getsockopt(fd, SOL_SOCKET, option, &value, &size) < 0 ? -errno
+	                                                             : value;
+}
+
 static int inherit_one(int fd, struct listen_socket *out)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNSPEC };
 	socklen_t size = sizeof(address);
-	int listening = 0;
-	socklen_t listening_size = sizeof(listening);
 
-	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening,
-	               &listening_size) < 0 ||
-	    !listening ||
+	if (option_of(fd, SO_ACCEPTCONN) != 1 ||
+	    option_of(fd, SO_TYPE) != SOCK_STREAM ||
 	    getsockname(fd, (struct sockaddr *)&address, &size) < 0 ||
 	    address.sun_family != AF_UNIX || address.sun_path[0] == '\0')
 		return -EINVAL;

@@ -187,8 +187,8 @@ enum vault_outcome intake_parse(const struct intake *intake,
 
 	for (size_t i = 0; i < slot_count && !fault.detail; i++) {
 		if (!sections[i].data) {
-			fault = (struct vault_fault){ (uint16_t)i,
-				                      "it did not come" };
+			fault.slot = (uint16_t)i;
+			fault.detail = "it did not come";
 		}
 	}
 	if (!fault.detail)

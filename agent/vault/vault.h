@@ -16,7 +16,8 @@ struct vault_start {
 };
 
 /* The role's loop; returns an exit status, only when the door is gone or the
- * hardening failed. */
+ * hardening failed: EXIT_UNSAFE, or ROLE_EXIT_UNLOCKED.  Then the caller may only _exit(): after the seal, exit()
+ * and free() can make a call that kills.  Signals but SIGTERM are blocked. */
 int vault_run(const struct vault_start *start);
 
 /* The framing on the intake pipe, written by the launcher and by the source:

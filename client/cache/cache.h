@@ -40,14 +40,14 @@ enum cache_outcome {
 };
 
 struct cache_result {
-	enum cache_step_type type;
 	uint64_t tag;
+	enum cache_step_type type;
 	enum cache_outcome outcome;
+	uint64_t size;          /* CHECK */
+	struct buffer response; /* GET; owned by the taker */
 	int exit_status; /* CACHE_FAILED: what the program should end with */
 	char error[768];
-	struct buffer response;          /* GET; owned by the taker */
 	char text[S3_UPLOAD_ID_MAX + 1]; /* upload_id or etag */
-	uint64_t size;                   /* CHECK */
 };
 
 struct cache;

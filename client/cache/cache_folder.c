@@ -34,7 +34,7 @@ struct item {
 
 struct list {
 	struct item *head;
-	struct item **end;
+	struct item *tail;
 };
 
 struct upload {
@@ -55,17 +55,15 @@ struct cache_folder {
 	uint64_t bytes_written;
 };
 
-static void list_init(struct list *list)
-{
-	list->head = NULL;
-	list->end = &list->head;
-}
-
 static void list_push(struct list *list, struct item *item)
 {
 	item->next = NULL;
-	*list->end = item;
-	list->end = &item->next;
+	if (list->tail) {
+		list->tail->next = item;
+	} else {
+		list->head = item;
+	}
+	list->tail = item;
 }
 
 static struct item *list_pop(struct list *list)
@@ -76,7 +74,7 @@ static struct item *list_pop(struct list *list)
 		return NULL;
 	list->head = item->next;
 	if (!list->head)
-		list->end = &list->head;
+		list->tail = NULL;
 	return item;
 }
 
@@ -87,7 +85,6 @@ int cache_folder_open(const char *path, struct cache_folder **ret_folder)
 	if (!folder)
 		return -ENOMEM;
 	folder->path = path;
-	list_init(&folder->done);
 	*ret_folder = folder;
 	return 0;
 }
@@ -415,23 +412,26 @@ int cache_folder_submit(struct cache_folder *folder,
 	switch (step->type) {
 	case CACHE_CHECK:
 		run_check(folder, item);
-		break;
+		return 0;
 	case CACHE_GET:
 		run_get(folder, item);
-		break;
+		return 0;
 	case CACHE_PUT:
 		run_put(folder, item);
-		break;
+		return 0;
 	case CACHE_BEGIN:
 		run_begin(folder, item);
-		break;
+		return 0;
 	case CACHE_PART:
 	case CACHE_COMPLETE:
 	case CACHE_ABORT:
 		run_upload_step(folder, item);
-		break;
+		return 0;
 	}
-	return 0;
+	/* Not a step: our own mistake. */
+	folder->pending--;
+	free(item);
+	return -EINVAL;
 }
 
 size_t cache_folder_pending(const struct cache_folder *folder)

@@ -30,7 +30,7 @@
 static_assert(DIGEST_MD5_LEN == S3_MD5_LEN, "one MD5");
 static_assert(sizeof(((struct cache_result *)NULL)->text) >=
                       sizeof(((struct transfer_result *)NULL)->etag),
-              "an etag fits");
+              "an ETag fits");
 
 struct s3_step {
 	struct s3_step *next;
@@ -303,7 +303,7 @@ static void fail(struct cache_result *result, const struct s3_step *s,
 static void take_upload_id(struct cache_result *result, const struct s3_step *s,
                            const struct transfer_result *answer)
 {
-	cleanup_xml struct s3_xml xml = { .elements = NULL };
+	cleanup_xml struct s3_xml xml = { .count = 0 };
 	const char *id = NULL;
 
 	if (s3_xml_parse(buffer_bytes(&answer->response), &xml) == 0)
@@ -320,6 +320,9 @@ static void take_upload_id(struct cache_result *result, const struct s3_step *s,
 static void take_success(struct cache_result *result, const struct s3_step *s,
                          struct transfer_result *answer)
 {
+	static_assert(sizeof(result->text) >= sizeof(answer->etag),
+	              "an etag fits");
+
 	switch (s->step.type) {
 	case CACHE_CHECK:
 		result->size = answer->content_length;

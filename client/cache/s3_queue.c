@@ -310,8 +310,9 @@ static unsigned free_slot(const struct s3_queue *q)
 	return i;
 }
 
-static int send_request(struct s3_queue *q, struct request *r)
+static int send_first(struct s3_queue *q)
 {
+	struct request *r = q->ready.head;
 	unsigned slot = free_slot(q);
 	struct transfer_request request = {
 		.target = &r->target,
@@ -324,12 +325,10 @@ static int send_request(struct s3_queue *q, struct request *r)
 	};
 	int rc;
 
-	assert(r);
 	rc = transfer_submit(q->transfer, &request);
-	if (rc < 0) {
-		list_push_front(&q->ready, r);
+	if (rc < 0)
 		return rc;
-	}
+	(void)list_pop(&q->ready);
 	q->slots[slot] = r;
 	q->in_flight++;
 	return 0;
@@ -348,16 +347,15 @@ static void wake_waiting(struct s3_queue *q)
 
 static int start_ready(struct s3_queue *q)
 {
-	int rc = 0;
-
 	wake_waiting(q);
-	while (rc == 0 && q->ready.head && q->in_flight < q->in_flight_max) {
-		if (has_url(q->ready.head))
-			rc = send_request(q, list_pop(&q->ready));
-		else
-			rc = presign_ready(q);
+	while (q->ready.head && q->in_flight < q->in_flight_max) {
+		int rc = has_url(q->ready.head) ? send_first(q)
+		                                : presign_ready(q);
+
+		if (rc < 0)
+			return rc;
 	}
-	return rc;
+	return 0;
 }
 
 /* Ends a try; the result's response is taken or cleared. */

@@ -199,7 +199,7 @@ static int end_those_of(const struct uploads_search *search,
 	int rc = 0, finished;
 
 	for (size_t i = 1; rc == 0 && i < xml->count; i++) {
-		if (xml->elements[i].depth == 1 &&
+		if (s3_xml_depth(xml, i) == 1 &&
 		    strcmp(s3_xml_name(xml, i), "Upload") == 0)
 			rc = submit_abort(search, xml, i);
 	}

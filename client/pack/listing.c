@@ -32,7 +32,7 @@ static int reserve(struct listing *l, size_t len)
 		l->entries = entries;
 		l->capacity = capacity;
 	}
-	if (l->names_len + len > l->names_capacity) {
+	if (!l->names || l->names_len + len > l->names_capacity) {
 		size_t capacity = l->names_capacity ? l->names_capacity * 2
 		                                    : FIRST_NAMES;
 		char *names = realloc(l->names, capacity);

@@ -42,10 +42,10 @@ static int say(const char *name, int error)
 {
 	if (error == 0) {
 		(void)printf("route %s: works\n", name);
-	} else {
-		(void)printf("route %s: refused: %s\n", name, strerror(error));
+		return 1;
 	}
-	return error == 0 ? 1 : 0;
+	(void)printf("route %s: refused: %s\n", name, strerror(error));
+	return 0;
 }
 
 /* Access was granted if only the address was wrong. */

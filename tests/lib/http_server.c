@@ -3,7 +3,6 @@
 #include "protocol/base/cleanup.h"
 
 #include <arpa/inet.h>
-#include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -143,7 +142,8 @@ static bool take_request(struct http_server *s, struct connection *c)
 		return false;
 	head_len = (size_t)(end - c->in.data) + 4;
 	head = strndup((const char *)c->in.data, head_len);
-	assert(head);
+	if (!head)
+		abort();
 	body_len = body_len_of(head);
 	if (c->in.len < head_len + body_len) {
 		/* Only one that does not wait for the body can be due. */

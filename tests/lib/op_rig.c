@@ -218,7 +218,8 @@ bool op_rig_run(struct op_rig *rig)
 {
 	long long deadline = clock_boot_ms() + RUN_MAX_MS;
 
-	CHECK(source_start(rig->source) == 0);
+	if (!rig->source || source_start(rig->source) < 0)
+		return false;
 	while (clock_boot_ms() < deadline) {
 		if (step(rig) == 1)
 			return true;
@@ -232,7 +233,8 @@ bool op_rig_run_until(struct op_rig *rig, const char *words_in_report)
 	long long deadline = clock_boot_ms() + RUN_MAX_MS;
 	char report[RIG_TEXT_MAX];
 
-	CHECK(source_start(rig->source) == 0);
+	if (!rig->source || source_start(rig->source) < 0)
+		return false;
 	while (clock_boot_ms() < deadline) {
 		op_rig_report(rig, report);
 		if (strstr(report, words_in_report))

@@ -33,7 +33,8 @@ static void make_key(const char *name, uint8_t first, char *out)
 	uint8_t half[crypto_sign_PUBLICKEYBYTES];
 
 	(void)crypto_sign_seed_keypair(half, pair, seed);
-	out += snprintf(out, strlen(name) + 2, "%s:", name);
+	out = stpcpy(out, name);
+	*out++ = ':';
 	text_base64(pair, sizeof(pair), out);
 }
 

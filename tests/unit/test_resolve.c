@@ -4,7 +4,6 @@
 #include "client/store/closure.h"
 #include "protocol/base/cleanup.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -17,7 +16,7 @@
 static void make_link(const struct place *p, const char *name,
                       const char *format)
 {
-	char path[PATH_MAX], target[PATH_MAX];
+	char path[256], target[256];
 
 	(void)snprintf(path, sizeof(path), "%s/%s", p->dir, name);
 	(void)snprintf(target, sizeof(target), "%s%s",
@@ -28,7 +27,7 @@ static void make_link(const struct place *p, const char *name,
 
 static void make_directory(const struct place *p, const char *name)
 {
-	char path[PATH_MAX];
+	char path[256];
 
 	(void)snprintf(path, sizeof(path), "%s/%s", p->dir, name);
 	CHECK(mkdir(path, 0755) == 0);
@@ -61,11 +60,11 @@ static void make_chroot(struct place *p, struct daemon **d)
 	make_link(p, "dangling", "/nonexistent/x");
 }
 
-static const struct name_case {
+static const struct {
 	const char *path; /* '@': the place */
 	int rc;
 	const char *base;
-} names[] = {
+} cases[] = {
 	{ "/no-such-nix/store/" BASE, 0, BASE },
 	{ "/no-such-nix/store/" BASE "/", 0, BASE },
 	{ "//no-such-nix/store//" BASE "//bin/x", 0, BASE },
@@ -113,9 +112,9 @@ static void names_lead_to_the_store_path_and_stop_there(void)
 
 	make_chroot(&p, &d);
 	CHECK(chdir(p.dir) == 0);
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		char path[PATH_MAX], base[STORE_PATH_BASE_SIZE] = "";
-		const char *text = names[i].path;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char path[512], base[STORE_PATH_BASE_SIZE] = "";
+		const char *text = cases[i].path;
 		struct daemon_error error = { .text = "" };
 		int rc;
 
@@ -123,8 +122,8 @@ static void names_lead_to_the_store_path_and_stop_there(void)
 		               text[0] == '@' ? p.dir : "",
 		               text[0] == '@' ? text + 1 : text);
 		rc = closure_resolve(d, path, base, &error);
-		if (rc != names[i].rc ||
-		    strcmp(base, names[i].base ? names[i].base : "") != 0 ||
+		if (rc != cases[i].rc ||
+		    strcmp(base, cases[i].base ? cases[i].base : "") != 0 ||
 		    (rc < 0) != (error.text[0] != '\0'))
 			test_fail(__FILE__, __LINE__, text);
 	}
@@ -142,9 +141,8 @@ static void a_name_of_any_length_is_no_harm(void)
 
 	make_chroot(&p, &d);
 	for (size_t len = PATH_MAX - 3; len < PATH_MAX + 3; len++) {
-		cleanup_free char *path = calloc(1, len + 1);
+		char path[PATH_MAX + 8] = "";
 
-		assert(path);
 		memset(path, 'x', len);
 		CHECK(closure_resolve(d, path, base, &error) == -ENAMETOOLONG);
 		path[0] = '/';

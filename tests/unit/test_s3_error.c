@@ -76,10 +76,8 @@ static void what_is_no_error_document_gives_empty_fields(void)
 		"<Errors><Code>X</Code></Errors>",
 		"<Error><Code>X</Code></Error><Error/>",
 		"<Error><Code>X</Code></Error>trailing",
-		("<!DOCTYPE Error [<!ENTITY a \"NoSuchKey\">]>"
-		 "<Error><Code>&a;</Code></Error>"),
-		("<!DOCTYPE Error SYSTEM \"file:///etc/passwd\">"
-		 "<Error><Code>X</Code></Error>"),
+		"<!DOCTYPE E [<!ENTITY a \"X\">]><Error><Code>&a;</Code></Error>",
+		"<!DOCTYPE E SYSTEM \"x\"><Error><Code>X</Code></Error>",
 		"<Error><Code>&undefined;</Code></Error>",
 		"<Error><Code>X</Wrong></Error>",
 		"<Error><Code>\xff\xfe</Code></Error>",
@@ -127,7 +125,7 @@ static void a_url_quoted_by_the_server_is_dropped(void)
 
 static int parse_nested(unsigned depth)
 {
-	struct s3_xml xml = { .elements = NULL };
+	struct s3_xml xml = { .count = 0 };
 	struct buffer body;
 	int rc;
 
@@ -144,7 +142,7 @@ static int parse_nested(unsigned depth)
 
 static int parse_many(unsigned children)
 {
-	struct s3_xml xml = { .elements = NULL };
+	struct s3_xml xml = { .count = 0 };
 	struct buffer body;
 	int rc;
 
@@ -161,7 +159,7 @@ static int parse_many(unsigned children)
 
 static int parse_padded(size_t len)
 {
-	struct s3_xml xml = { .elements = NULL };
+	struct s3_xml xml = { .count = 0 };
 	struct buffer body;
 	int rc;
 
@@ -231,7 +229,7 @@ static void an_object_is_missing_but_not_with_its_bucket(void)
 
 #define ERROR(code) "<Error><Code>" code "</Code></Error>"
 
-static const struct refusal_case {
+static const struct {
 	long status;
 	const char *body;
 	const char *says[3];

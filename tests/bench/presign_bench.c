@@ -1,0 +1,212 @@
+/* What a presigned URL costs through the agent, beside presigning here.
+ *
+ *   presign_bench AGENT-SOCKET CACHE HOST BUCKET
+ *
+ * The same PUT of the same key; the credentials made up here are as long as
+ * those of the agent. */
+#include "client/agent_call.h"
+#include "protocol/base/cleanup.h"
+#include "protocol/varlink/agent_presign.h"
+#include "tests/bench/connect.h"
+#include "tests/bench/race.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define NAR_KEY \
+	"nar/1b4sb93wp679q4zx9k1ignby1yna3z7c4c2ri3wphylbc2dwsys0.nar.zst"
+#define MESSAGE_MAX    ((size_t)2 * 1024 * 1024)
+#define URL_ROOM       16384
+#define REGION         "us-east-1"
+#define WARM_UP_ROUNDS 1
+
+enum {
+	ARG_SOCKET = 1,
+	ARG_CACHE,
+	ARG_HOST,
+	ARG_BUCKET,
+	ARG_COUNT
+};
+
+enum way_index {
+	WAY_HERE,
+	WAY_ONE,
+	WAY_BATCH,
+	WAY_CLIENT_BATCH,
+	WAY_COUNT,
+};
+
+struct bench {
+	const char *cache;
+	struct s3_place place;
+	struct s3_object_request requests[AGENT_BATCH_MAX];
+	struct agent_signed_request urls[AGENT_BATCH_MAX];
+	struct sigv4_key key;
+	uint8_t url[URL_ROOM];
+	int fd;
+	struct buffer calls[WAY_COUNT];
+	struct buffer answer;
+	struct agent *agent;
+	struct laps laps;
+};
+
+static int make_call(struct bench *b, enum way_index way, size_t count)
+{
+	buffer_init(&b->calls[way], MESSAGE_MAX);
+	return presign_call_encode(b->cache, b->requests, count,
+	                           &b->calls[way]);
+}
+
+static int make_all(struct bench *b)
+{
+	char date[SIGV4_DATE_LEN + 1];
+	int rc;
+
+	for (size_t i = 0; i < AGENT_BATCH_MAX; i++) {
+		b->requests[i] = (struct s3_object_request){
+			.operation = S3_PUT_OBJECT,
+			.key = bytes_of_text(NAR_KEY),
+			.has_content_length = true,
+			.content_length = 123456 + i,
+			.has_content_md5 = true,
+		};
+	}
+	sigv4_format_date((int64_t)time(NULL), date);
+	date[SIGV4_DAY_LEN] = '\0';
+	sigv4_key_derive(&b->key, bytes_of_text("of no account"), date, REGION,
+	                 "s3");
+	buffer_init(&b->answer, MESSAGE_MAX);
+	rc = make_call(b, WAY_ONE, 1);
+	return rc == 0 ? make_call(b, WAY_BATCH, AGENT_BATCH_MAX) : rc;
+}
+
+static int presign_here(struct bench *b)
+{
+	struct sigv4_scope scope = {
+		.access_key_id = bytes_of_text("K0123456789abcdef01234567"),
+		.region = REGION,
+		.service = "s3",
+		.expires = S3_EXPIRES_USUAL,
+	};
+	struct sigv4_request request;
+	struct s3_scratch scratch;
+	struct buffer out;
+	int rc;
+
+	buffer_wrap(&out, b->url, sizeof(b->url));
+	sigv4_format_date((int64_t)time(NULL), scope.amz_date);
+	rc = s3_object_request_build(&b->place, &b->requests[0], &scratch,
+	                             &request);
+	return rc == 0 ? sigv4_presign(&b->key, &request, &scope, &out) : rc;
+}
+
+static int ask_client(struct bench *b)
+{
+	struct agent_error error;
+
+	if (agent_presign(b->agent, b->cache, b->requests, AGENT_BATCH_MAX,
+	                  b->urls, &error) != AGENT_OK)
+		return -EACCES;
+	for (size_t i = 0; i < AGENT_BATCH_MAX; i++)
+		agent_signed_request_clear(&b->urls[i]);
+	return 0;
+}
+
+static int step(struct bench *b, enum way_index way)
+{
+	switch (way) {
+	case WAY_HERE:
+		return presign_here(b);
+	case WAY_ONE:
+	case WAY_BATCH:
+		return connect_ask(b->fd, buffer_bytes(&b->calls[way]),
+		                   &b->answer);
+	case WAY_CLIENT_BATCH:
+		return ask_client(b);
+	case WAY_COUNT:
+		break;
+	}
+	return -EINVAL;
+}
+
+static int run_round(struct bench *b, struct way *ways, size_t round)
+{
+	for (unsigned i = 0; i < WAY_COUNT; i++) {
+		for (size_t n = 0; n < ways[i].steps; n++) {
+			int rc;
+
+			laps_begin(&b->laps);
+			rc = step(b, i);
+			laps_end(&b->laps);
+			if (rc < 0)
+				return rc;
+		}
+		way_note(&ways[i], round, &b->laps);
+	}
+	return 0;
+}
+
+static int open_all(struct bench *b, char **argv)
+{
+	struct agent_error error;
+	int rc = make_all(b);
+
+	if (rc == 0)
+		rc = connect_unix(argv[ARG_SOCKET], &b->fd);
+	if (rc == 0 && agent_open(argv[ARG_SOCKET], &b->agent, &error) != 0)
+		rc = -EPIPE;
+	return rc;
+}
+
+static void close_all(struct bench *b)
+{
+	for (size_t i = 0; i < WAY_COUNT; i++)
+		buffer_clear(&b->calls[i]);
+	buffer_clear(&b->answer);
+	agent_close(b->agent);
+	close_at(&b->fd);
+	free(b);
+}
+
+int main(int argc, char **argv)
+{
+	struct way ways[WAY_COUNT] = {
+		[WAY_HERE] = { "in this process", 1, 2000 },
+		[WAY_ONE] = { "agent, 1 URL a call", 1, 1000 },
+		[WAY_BATCH] = { "agent, 256 URLs a call", AGENT_BATCH_MAX, 20 },
+		[WAY_CLIENT_BATCH] = { "agent, 256 URLs, client's library",
+		                       AGENT_BATCH_MAX, 20 },
+	};
+	struct bench *b;
+	int rc;
+
+	if (argc != ARG_COUNT)
+		return 2;
+	b = aligned_alloc(_Alignof(struct bench), sizeof(*b));
+	if (!b)
+		return 1;
+	*b = (struct bench){
+		.cache = argv[ARG_CACHE],
+		.place = { .is_plain_http = true,
+		           .endpoint = argv[ARG_HOST],
+		           .bucket = argv[ARG_BUCKET],
+		           .prefix = "nix/cache",
+		           .region = REGION },
+		.fd = -1,
+	};
+
+	rc = open_all(b, argv);
+	for (size_t i = 0; i < WARM_UP_ROUNDS && rc == 0; i++)
+		rc = run_round(b, ways, 0);
+	for (size_t i = 0; i < RACE_ROUNDS && rc == 0; i++)
+		rc = run_round(b, ways, i);
+	close_all(b);
+	if (rc < 0) {
+		(void)fprintf(stderr, "presign_bench: %s\n", strerror(-rc));
+		return 1;
+	}
+	race_print(ways, WAY_COUNT, "URLs");
+	return 0;
+}

@@ -1,0 +1,46 @@
+/* race.h - several ways to the same thing, timed by turns, told as ratios
+ *
+ * The first way is the measure of the others.  Ways take turns in rounds, so
+ * that a machine that slows down slows all of them; a ratio is made within a
+ * round, and what is told is its median over the rounds, with the spread.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define RACE_ROUNDS    9
+#define RACE_STEPS_MAX 4096
+
+struct way {
+	const char *name;
+	size_t items;               /* done in one step */
+	size_t steps;               /* in one round; at most RACE_STEPS_MAX */
+	double p50_ns[RACE_ROUNDS]; /* of an item */
+	double p99_ns[RACE_ROUNDS];
+};
+
+/* The times of the steps of one round. */
+struct laps {
+	size_t count;
+	uint64_t began_ns;
+	uint64_t ns[RACE_STEPS_MAX];
+};
+
+void laps_begin(struct laps *laps);
+void laps_end(struct laps *laps);
+
+/* Makes the laps the way's result of that round, and forgets them. */
+void way_note(struct way *way, size_t round, struct laps *laps);
+
+struct spread {
+	double low;
+	double median;
+	double high;
+};
+
+/* How many times as long as the measure an item takes. */
+struct spread way_ratio(const struct way *way, const struct way *measure);
+
+/* One line for each way; what an item is called in the plural. */
+void race_print(const struct way *ways, size_t count, const char *items);
