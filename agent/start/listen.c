@@ -237,13 +237,39 @@ int listen_open(const char *path, struct listen_socket *ret_socket, char *why,
 	return rc;
 }
 
+/* Only a directory made for one command is named so. */
+static void remove_private_directory(const char *socket_path)
+{
+	char dir[LISTEN_PATH_SIZE];
+	char *slash;
+
+	(void)snprintf(dir, sizeof(dir), "%s", socket_path);
+	slash = strrchr(dir, '/');
+	if (slash && slash - dir > 10 && strncmp(slash - 10, "run.", 4) == 0) {
+		*slash = '\0';
+		(void)rmdir(dir);
+	}
+}
+
+static int open_private_in(struct listen_socket *out, char *why,
+                           size_t why_size)
+{
+	cleanup_close int directory =
+		open_directory(out->path, true, why, why_size);
+	int rc;
+
+	if (directory < 0)
+		return directory;
+	rc = bind_in_place(directory, "agent.sock", out);
+	return rc < 0 ? fail(rc, why, why_size, "listen", out->path) : 0;
+}
+
 int listen_open_private(struct listen_socket *ret_socket, char *why,
                         size_t why_size)
 {
 	struct listen_socket out = { .fd = -1, .lock = -1 };
 	const struct socket_path_env env = socket_path_read_env();
 	char usual[SOCKET_PATH_SIZE];
-	cleanup_close int directory = -1;
 	char *slash;
 	int rc, len;
 
@@ -267,12 +293,11 @@ int listen_open_private(struct listen_socket *ret_socket, char *why,
 	(void)strncat(out.path, "/agent.sock",
 	              sizeof(out.path) - strlen(out.path) - 1);
 
-	directory = open_directory(out.path, true, why, why_size);
-	if (directory < 0)
-		return directory;
-	rc = bind_in_place(directory, "agent.sock", &out);
-	if (rc < 0)
-		return fail(rc, why, why_size, "listen", out.path);
+	rc = open_private_in(&out, why, why_size);
+	if (rc < 0) {
+		remove_private_directory(out.path);
+		return rc;
+	}
 	*ret_socket = out;
 	return 0;
 }
@@ -289,7 +314,7 @@ static int option_of(int fd, int option)
 
 static int inherit_one(int fd, struct listen_socket *out)
 {
-	struct sockaddr_un address;
+	struct sockaddr_un address = { .sun_family = AF_UNSPEC };
 	socklen_t size = sizeof(address);
 
 	if (option_of(fd, SO_ACCEPTCONN) != 1 ||
@@ -299,7 +324,9 @@ static int inherit_one(int fd, struct listen_socket *out)
 		return -EINVAL;
 
 	*out = (struct listen_socket){ .fd = fd, .lock = -1 };
-	(void)snprintf(out->path, sizeof(out->path), "%s", address.sun_path);
+	/* A path of full length has no NUL: unix(7). */
+	(void)snprintf(out->path, sizeof(out->path), "%.*s",
+	               (int)sizeof(address.sun_path) - 1, address.sun_path);
 	return fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ||
 	                       fcntl(fd, F_SETFL, O_NONBLOCK) < 0
 	               ? -errno
@@ -342,20 +369,11 @@ int listen_inherit(struct listen_socket *ret_sockets, size_t max, char *why,
 
 void listen_remove(const struct listen_socket *socket)
 {
-	char dir[LISTEN_PATH_SIZE];
 	struct stat st;
-	char *slash;
 
 	if (!socket->is_ours || lstat(socket->path, &st) < 0 ||
 	    st.st_dev != socket->device || st.st_ino != socket->inode)
 		return;
 	(void)unlink(socket->path);
-
-	/* Only a directory made for one command is named so. */
-	(void)snprintf(dir, sizeof(dir), "%s", socket->path);
-	slash = strrchr(dir, '/');
-	if (slash && slash - dir > 10 && strncmp(slash - 10, "run.", 4) == 0) {
-		*slash = '\0';
-		(void)rmdir(dir);
-	}
+	remove_private_directory(socket->path);
 }
