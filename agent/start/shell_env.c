@@ -179,16 +179,7 @@ void shell_env_unset(enum options_shell shell, struct buffer *out)
 	unset(shell, "NIXCACHE_AGENT_PID", out);
 }
 
-void shell_env_echo(enum options_shell shell, const char *text,
-                    struct buffer *out)
+void shell_env_echo(const char *text, struct buffer *out)
 {
-	buffer_append_text(out, "echo ");
-	if (shell == OPTIONS_SHELL_CSH) {
-		quote_csh(out, text);
-	} else if (shell == OPTIONS_SHELL_FISH) {
-		quote_fish(out, text);
-	} else {
-		quote_sh(out, text);
-	}
-	buffer_append_text(out, ";\n");
+	buffer_append_format(out, "echo %s;\n", text);
 }
