@@ -29,11 +29,11 @@ enum secret_kind {
 
 /* One secret that must be fetched; its index in config.slots is its name. */
 struct secret_slot {
-	uint16_t cache;
+	char *spec; /* owned: the whole op:// reference, or what follows "env:" */
 	enum secret_kind kind;
 	enum secret_source_kind source;
-	char *spec; /* owned: the whole op:// reference, or what follows "env:" */
-	int line;   /* of the configuration file, 0: none */
+	int line; /* of the configuration file, 0: none */
+	uint16_t cache;
 };
 
 struct config_cache {
@@ -53,8 +53,9 @@ struct config {
 	char *path;    /* the file, or NULL when made from the environment */
 	char *op;      /* configured path of op, or NULL */
 	uint32_t idle; /* seconds, 0: none */
-	uint32_t lifetime;   /* seconds, 0: none */
-	uint32_t op_timeout; /* seconds to wait for a secret source */
+	uint32_t lifetime;           /* seconds, 0: none */
+	uint32_t op_timeout;         /* seconds to wait for a secret source */
+	bool is_weak_memory_allowed; /* by the command line; in no file */
 	struct config_cache *caches;
 	size_t cache_count;
 	struct secret_slot *slots;

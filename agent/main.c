@@ -132,10 +132,11 @@ static void open_sockets(struct agent *agent)
 	if (agent->is_activated)
 		return;
 
-	if (agent->options.command && !path)
+	if (agent->options.command && !path) {
 		rc = listen_open_private(&agent->sockets[0], why, sizeof(why));
-	else
+	} else {
 		rc = listen_open(path, &agent->sockets[0], why, sizeof(why));
+	}
 	if (rc < 0)
 		die(EXIT_FAILED, why);
 	if (rc == LISTEN_ALIVE)
@@ -178,6 +179,19 @@ static int check_descriptors(const struct config *config, char *why,
 	return 0;
 }
 
+static void say_what_is_ignored(const struct agent *agent)
+{
+	for (size_t i = 0; i < agent->config->cache_count; i++) {
+		const struct config_cache *cache = &agent->config->caches[i];
+
+		if (cache->store.has_profile && !agent->options.is_quiet)
+			log_warn("cache %s: profile= is ignored: the "
+			         "credentials come from access-key-id and "
+			         "secret-access-key",
+			         cache->name);
+	}
+}
+
 /* The configuration is read first and complained of last: an agent that runs
  * already is found in spite of it. */
 static void load_config_and_sockets(struct agent *agent)
@@ -193,6 +207,9 @@ static void load_config_and_sockets(struct agent *agent)
 		remove_sockets(agent);
 		die(EXIT_FAILED, why);
 	}
+	agent->config->is_weak_memory_allowed =
+		agent->options.allow_weak_memory;
+	say_what_is_ignored(agent);
 }
 
 /* What a shell or a build left open must not live as long as the agent does:
@@ -263,6 +280,7 @@ static int launch(struct agent *agent, int ready)
 		.lifetime = agent->options.lifetime,
 		.has_idle = agent->options.has_idle,
 		.idle = agent->options.idle,
+		.is_weak_memory_allowed = agent->options.allow_weak_memory,
 		.listeners = listeners,
 		.listener_count = agent->socket_count,
 		.watched = -1,

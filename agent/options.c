@@ -93,15 +93,16 @@ static uint32_t parse_time(const char *name, const char *text)
 
 static void allow_weak(struct options *options, const char *name)
 {
-	if (strcmp(name, "memory") == 0)
+	if (strcmp(name, "memory") == 0) {
 		options->allow_weak_memory = true;
-	else if (strcmp(name, "namespace") == 0)
+	} else if (strcmp(name, "namespace") == 0) {
 		options->allow_weak_namespace = true;
-	else if (strcmp(name, "trace") == 0)
+	} else if (strcmp(name, "trace") == 0) {
 		options->allow_weak_trace = true;
-	else
+	} else {
 		wrong_usage("--allow-weak takes one of: memory, namespace, "
 		            "trace");
+	}
 }
 
 /* One option whose meaning needs more than an assignment. */
@@ -174,9 +175,10 @@ static void check_together(const struct options *options)
 {
 	if (options->command && options->is_kill)
 		wrong_usage("-k ends an agent and takes no command");
-	if (options->command && options->is_foreground)
+	if (options->command && options->is_foreground) {
 		wrong_usage("-D and -d keep the agent in the foreground, where "
 		            "the command would be");
+	}
 }
 
 void options_parse(struct options *ret_options, int argc, char **argv)
@@ -192,9 +194,10 @@ void options_parse(struct options *ret_options, int argc, char **argv)
 	if (id == CLI_WRONG)
 		wrong_usage(cli.error);
 
-	if (cli.operand < argc)
+	if (cli.operand < argc) {
 		ret_options->command = argv + cli.operand;
-	else if (strcmp(argv[argc - 1], "--") == 0)
+	} else if (strcmp(argv[argc - 1], "--") == 0) {
 		wrong_usage("-- is followed by a command");
+	}
 	check_together(ret_options);
 }

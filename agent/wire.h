@@ -41,6 +41,11 @@ enum vault_refusal {
 	VAULT_INTAKE_BROKEN,  /* not all secrets came, or too much came */
 };
 
+/* How a role ends that says nothing else any more. */
+enum role_exit {
+	ROLE_EXIT_UNLOCKED = 72, /* the vault's memory cannot be locked */
+};
+
 /* What launcher and door say to each other. */
 enum launcher_type {
 	/* door to launcher */
@@ -52,8 +57,9 @@ enum launcher_type {
 	LAUNCHER_READY,  /* the first vault has said hello */
 	LAUNCHER_QUIT,
 	/* launcher to door; FETCH from the launcher is a prefetch */
-	LAUNCHER_VAULT,   /* with a descriptor: a fresh vault */
-	LAUNCHER_FETCHED, /* the sources have ended: struct fetch_outcome */
+	LAUNCHER_VAULT,     /* with a descriptor: a fresh vault */
+	LAUNCHER_CANCELLED, /* the fetch was stopped by a lock */
+	LAUNCHER_FETCHED,   /* the sources have ended: struct fetch_outcome */
 };
 
 /* How a run of the secret sources ended. */

@@ -3,6 +3,7 @@
 #include "protocol/base/exit_status.h"
 #include "protocol/base/log.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -22,9 +23,10 @@ static const struct verb {
 static void print_help(FILE *out)
 {
 	(void)fprintf(out, "usage: nixcache COMMAND [OPTION...] [ARG...]\n\n");
-	for (size_t i = 0; i < VERB_COUNT; i++)
+	for (size_t i = 0; i < VERB_COUNT; i++) {
 		(void)fprintf(out, "  %-10s %s\n", verbs[i].name,
 		              verbs[i].help);
+	}
 	(void)fprintf(out, "\nEach command has --help; see nixcache(1).  Start "
 	                   "an agent first: eval $(nixcache-agent)\n");
 }
@@ -49,6 +51,15 @@ static int is_one_of(const char *word, const char *a, const char *b,
 	       strcmp(word, c) == 0;
 }
 
+/* A program that reads our output must not take half of it for all. */
+static int check_output(int exit_status)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return exit_status;
+	log_error("standard output: %s", strerror(errno ? errno : EIO));
+	return exit_status == EXIT_DONE ? EXIT_FAILED : exit_status;
+}
+
 int main(int argc, char **argv)
 {
 	log_setup("nixcache", LOG_INFO);
@@ -64,7 +75,7 @@ int main(int argc, char **argv)
 	}
 	for (size_t i = 0; i < VERB_COUNT; i++) {
 		if (strcmp(verbs[i].name, argv[1]) == 0)
-			return verbs[i].run(argc - 1, argv + 1);
+			return check_output(verbs[i].run(argc - 1, argv + 1));
 	}
 	(void)fprintf(stderr,
 	              "nixcache: %s: no such command\ntry: nixcache --help\n",

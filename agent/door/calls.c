@@ -12,9 +12,10 @@ void calls_end_if_failed(struct connection *c, int rc)
 		rc = connection_flush(c);
 	if (rc >= 0)
 		return;
-	if (rc != -ECONNRESET && rc != -EPIPE)
+	if (rc != -ECONNRESET && rc != -EPIPE) {
 		log_debug("pid %d: connection ended: %s", (int)c->peer.pid,
 		          strerror(-rc));
+	}
 	connection_close(c);
 }
 

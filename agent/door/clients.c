@@ -74,17 +74,29 @@ static int take_messages(struct door *door, struct connection *c)
 	return 0;
 }
 
+void clients_take_waiting(struct door *door)
+{
+	for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
+		struct connection *c = &door->connections[i];
+
+		if (c->fd >= 0 && c->work.state == WORK_NONE &&
+		    frame_is_partial(&c->in) && !connection_has_output(c))
+			calls_end_if_failed(c, take_messages(door, c));
+	}
+}
+
 void clients_step(struct door *door, struct connection *c, short events,
                   long long now_ms)
 {
 	int rc = 0;
 
-	if (connection_is_late(c, now_ms))
+	if (connection_is_late(c, now_ms)) {
 		rc = -ETIMEDOUT;
-	else if (events & POLLIN)
+	} else if (events & POLLIN) {
 		rc = connection_receive(c);
-	else if (events & (POLLHUP | POLLERR))
+	} else if (events & (POLLHUP | POLLERR)) {
 		rc = -ECONNRESET;
+	}
 	/* A client that has shut its writing side down still gets the answer. */
 	if (rc == -ECONNRESET && c->work.state != WORK_NONE &&
 	    !(events & (POLLHUP | POLLERR))) {

@@ -54,9 +54,10 @@ int connection_flush(struct connection *c)
 		                 MSG_NOSIGNAL | MSG_DONTWAIT);
 
 		if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
-			if (c->deadline_ms == 0)
+			if (c->deadline_ms == 0) {
 				c->deadline_ms =
 					clock_boot_ms() + CONNECTION_MESSAGE_MS;
+			}
 			return 0;
 		}
 		if (n < 0)
@@ -66,6 +67,7 @@ int connection_flush(struct connection *c)
 	}
 	buffer_clear(&c->out); /* wipes: it may have held URLs */
 	c->out_done = 0;
+	c->work.out_mark = 0;
 	return c->is_ending ? -ECONNRESET : 0;
 }
 

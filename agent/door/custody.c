@@ -10,6 +10,7 @@ static long long end_of(uint32_t seconds)
 void custody_unlocked(struct custody *custody, const struct config *config)
 {
 	custody->state = AGENT_UNLOCKED;
+	custody->is_committing = false;
 	custody->lifetime_end_ms = end_of(config->lifetime);
 	custody->idle_end_ms = end_of(config->idle);
 }
@@ -17,6 +18,7 @@ void custody_unlocked(struct custody *custody, const struct config *config)
 void custody_locked(struct custody *custody)
 {
 	custody->state = AGENT_LOCKED;
+	custody->is_committing = false;
 	custody->lifetime_end_ms = 0;
 	custody->idle_end_ms = 0;
 }

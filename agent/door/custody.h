@@ -5,6 +5,7 @@
 
 struct custody {
 	enum agent_state state;
+	bool is_committing; /* the vault has been told to take the secrets */
 	long long lifetime_end_ms; /* 0: unlimited, or locked */
 	long long idle_end_ms;
 	uint64_t source_runs;

@@ -9,11 +9,12 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Nothing is answered to a oneway call, no error either (varlink.org). */
+/* Nothing is answered to a oneway call, no error either (varlink.org); what
+ * was answered to those before it may still be on its way. */
 static int finish(struct connection *c, int rc)
 {
 	if (c->work.is_oneway && rc == 0)
-		buffer_rewind(&c->out);
+		c->out.len = c->work.out_mark;
 	work_clear(&c->work);
 	return rc;
 }
@@ -141,9 +142,10 @@ static int begin_sign(struct door *door, struct connection *c,
 	struct error_reply error;
 	int rc = sign_call_decode(call, &c->work.sign, &error);
 
-	if (rc == CALL_OK)
+	if (rc == CALL_OK) {
 		rc = find_cache(door->config, c->work.sign.cache,
 		                &c->work.cache, &error);
+	}
 	if (rc == CALL_OK)
 		rc = submit_check_sign(door, &c->work, &error);
 	if (rc > 0)
@@ -157,9 +159,10 @@ static int begin_presign(struct door *door, struct connection *c,
 	struct error_reply error;
 	int rc = presign_call_decode(call, &c->work.presign, &error);
 
-	if (rc == CALL_OK)
+	if (rc == CALL_OK) {
 		rc = find_cache(door->config, c->work.presign.cache,
 		                &c->work.cache, &error);
+	}
 	if (rc == CALL_OK)
 		rc = submit_check_presign(door, &c->work, &error);
 	if (rc > 0)
@@ -223,6 +226,7 @@ int dispatch_message(struct door *door, struct connection *c,
 	c->work = (struct work){
 		.is_oneway = call.is_oneway,
 		.wants_more = call.wants_more,
+		.out_mark = c->out.len,
 		.id = ++door->last_work,
 	};
 	rc = agent_method_find(call.method, &c->work.method, &error);

@@ -84,10 +84,11 @@ static nfds_t fill_poll(const struct door *door, struct pollfd fds[SLOT_COUNT])
 			.events = wanted_events(c),
 		};
 	}
-	for (size_t i = 0; i < door->start->listener_count; i++)
+	for (size_t i = 0; i < door->start->listener_count; i++) {
 		fds[SLOT_LISTENERS + i] =
 			(struct pollfd){ .fd = door->start->listeners[i],
 			                 .events = accepting };
+	}
 	return count;
 }
 
@@ -138,8 +139,23 @@ static void step_vault(struct door *door, short events)
 		rc = vault_link_flush(&door->vault);
 	if (rc == 0 && vault_link_has_room(&door->vault))
 		calls_continue_all(door, WORK_NEEDS_ROOM);
-	if (rc < 0)
-		events_forget_vault(door, "the vault has died; try again");
+	if (rc < 0) {
+		const struct error_reply died = error_reply_make(
+			ERROR_VAULT_FAILED, "the vault has died; try again");
+
+		events_forget_vault(door, &died);
+	}
+}
+
+static int lock_if_idle(struct door *door)
+{
+	const struct error_reply idle = error_reply_make(
+		ERROR_LOCKED, "the agent was locked meanwhile");
+
+	if (!custody_is_idle(&door->custody, clock_boot_ms()))
+		return 0;
+	events_forget_vault(door, &idle);
+	return wire_send_launcher(door->start->launcher, LAUNCHER_RENEW, -1);
 }
 
 static int turn(struct door *door)
@@ -165,12 +181,8 @@ static int turn(struct door *door)
 	step_vault(door, fds[SLOT_VAULT].fd == door->vault.fd
 	                         ? fds[SLOT_VAULT].revents
 	                         : 0);
-	if (custody_is_idle(&door->custody, clock_boot_ms())) {
-		events_forget_vault(door, "the agent was locked meanwhile");
-		return wire_send_launcher(door->start->launcher, LAUNCHER_RENEW,
-		                          -1);
-	}
-	return 0;
+	clients_take_waiting(door);
+	return lock_if_idle(door);
 }
 
 static int prepare(struct door *door)

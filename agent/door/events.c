@@ -10,25 +10,31 @@
 
 #define COMMIT_TAG UINT64_MAX
 
-void events_forget_vault(struct door *door, const char *reason)
+static struct error_reply locked_meanwhile(void)
 {
-	const struct error_reply gone =
-		error_reply_make(ERROR_VAULT_FAILED, reason);
+	return error_reply_make(ERROR_LOCKED, "the agent was locked meanwhile");
+}
+
+void events_forget_vault(struct door *door, const struct error_reply *why)
+{
+	bool was_committing = door->custody.is_committing;
 
 	vault_link_detach(&door->vault);
-	custody_locked(&door->custody);
-	calls_fail_all(door, WORK_AT_VAULT, &gone);
-	calls_fail_all(door, WORK_NEEDS_ROOM, &gone);
+	/* A fetch goes on without it: the launcher ends what it began. */
+	if (door->custody.state != AGENT_UNLOCKING || was_committing)
+		custody_locked(&door->custody);
+	calls_fail_all(door, WORK_AT_VAULT, why);
+	calls_fail_all(door, WORK_NEEDS_ROOM, why);
+	if (was_committing)
+		calls_fail_all(door, WORK_NEEDS_UNLOCK, why);
 }
 
 static void take_vault(struct door *door, int fd)
 {
-	const struct error_reply locked = error_reply_make(
-		ERROR_LOCKED, "the agent was locked meanwhile");
+	const struct error_reply locked = locked_meanwhile();
 
-	events_forget_vault(door, "the agent was locked meanwhile");
+	events_forget_vault(door, &locked);
 	vault_link_attach(&door->vault, fd);
-	calls_fail_all(door, WORK_NEEDS_UNLOCK, &locked);
 	for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
 		struct connection *c = &door->connections[i];
 
@@ -37,23 +43,30 @@ static void take_vault(struct door *door, int fd)
 	}
 }
 
+static void fail_waiters(struct door *door, const struct error_reply *error)
+{
+	custody_locked(&door->custody);
+	calls_fail_all(door, WORK_NEEDS_UNLOCK, error);
+}
+
 static void note_fetched(struct door *door, const struct fetch_outcome *outcome)
 {
 	struct error_reply error;
 
 	if (outcome->is_ok) {
+		door->custody.is_committing = true;
 		wire_put_commit(&door->vault.out, COMMIT_TAG);
 		return;
 	}
 	error = error_reply_make(ERROR_SOURCE_FAILED, outcome->detail);
 	error.failure = outcome->failure;
 	error.retry_after = outcome->retry_after;
-	custody_locked(&door->custody);
-	calls_fail_all(door, WORK_NEEDS_UNLOCK, &error);
+	fail_waiters(door, &error);
 }
 
 int events_take_packet(struct door *door)
 {
+	const struct error_reply locked = locked_meanwhile();
 	struct fetch_outcome outcome;
 	enum launcher_type type;
 	int fd = -1;
@@ -68,6 +81,9 @@ int events_take_packet(struct door *door)
 		return 0;
 	case LAUNCHER_FETCHED:
 		note_fetched(door, &outcome);
+		return 0;
+	case LAUNCHER_CANCELLED:
+		fail_waiters(door, &locked);
 		return 0;
 	case LAUNCHER_FETCH:
 		return dispatch_begin_unlock(door);
@@ -164,10 +180,11 @@ static int take_frame(struct door *door, const struct wire_frame *frame)
 		return take_hello(door, frame->body);
 	if (frame->type == VAULT_LOADED)
 		return take_loaded(door, frame->body);
-	if (frame->tag == COMMIT_TAG)
+	if (frame->tag == COMMIT_TAG) {
 		return frame->type == VAULT_REFUSED
 		               ? take_load_refusal(door, frame->body)
 		               : -EBADMSG;
+	}
 
 	c = find_caller(door, frame->tag);
 	if (c)

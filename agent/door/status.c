@@ -56,9 +56,10 @@ static int fill_caches(const struct door *door, struct agent_status *status)
 	if (!status->caches)
 		return -ENOMEM;
 	status->cache_count = count;
-	for (size_t i = 0; i < count && rc == 0; i++)
+	for (size_t i = 0; i < count && rc == 0; i++) {
 		rc = fill_cache(&door->config->caches[i], &door->loaded_keys[i],
 		                &status->caches[i]);
+	}
 	return rc;
 }
 

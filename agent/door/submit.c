@@ -76,9 +76,10 @@ int submit_check_sign(const struct door *door, struct work *work,
 	const struct config_cache *cache = &door->config->caches[work->cache];
 	int rc = CALL_OK;
 
-	if (!has_signing_key(door->config, work->cache))
+	if (!has_signing_key(door->config, work->cache)) {
 		return not_supported(cache, "the cache has no signing-key",
 		                     ret_error);
+	}
 	for (size_t i = 0; i < work->sign.count && rc == CALL_OK; i++)
 		rc = check_path(cache, &work->sign.paths[i], ret_error);
 	if (rc != CALL_OK)
@@ -93,10 +94,11 @@ int submit_check_presign(const struct door *door, struct work *work,
 {
 	const struct config_cache *cache = &door->config->caches[work->cache];
 
-	if (cache->store.kind != STORE_URI_S3)
+	if (cache->store.kind != STORE_URI_S3) {
 		return not_supported(cache,
 		                     "the cache is a folder, not a bucket",
 		                     ret_error);
+	}
 	for (size_t i = 0; i < work->presign.count; i++) {
 		const char *field =
 			s3_object_request_check(&work->presign.requests[i]);
@@ -132,12 +134,13 @@ int submit_work(struct door *door, struct work *work)
 	size_t count = work_item_count(work);
 
 	for (size_t i = 0; i < count; i++) {
-		if (work->method == AGENT_METHOD_SIGN)
+		if (work->method == AGENT_METHOD_SIGN) {
 			submit_path(door, work, i);
-		else
+		} else {
 			wire_put_presign(&door->vault.out, tag_of(work, i),
 			                 work->cache,
 			                 &work->presign.requests[i]);
+		}
 	}
 	return buffer_end(&door->vault.out);
 }

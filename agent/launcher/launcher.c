@@ -54,6 +54,7 @@ struct launcher {
 	int *ready;                /* -1: told already */
 	char *error;               /* READY_ERROR_MAX: why the start failed */
 	long long lifetime_end_ms; /* 0: not running */
+	bool is_fetching;
 	bool is_prefetching;
 	bool is_ending;
 	int exit_status;
@@ -72,27 +73,27 @@ static void fail_start(struct launcher *l, int exit_status, const char *error)
 	end(l, exit_status);
 }
 
-static void apply_limits(const struct launcher_start *start,
-                         struct config *config)
+static void apply_command_line(const struct launcher_start *start,
+                               struct config *config)
 {
 	if (start->has_lifetime)
 		config->lifetime = start->lifetime;
 	if (start->has_idle)
 		config->idle = start->idle;
+	config->is_weak_memory_allowed = start->is_weak_memory_allowed;
 }
 
-static void log_death(const char *role, int status)
+/* Also for a process that waits for the start. */
+static void note_death(struct launcher *l, const char *role, int status)
 {
-	log_error("%s: died (%s %d)", role,
-	          WIFSIGNALED(status) ? "signal" : "status",
-	          WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+	role_describe_death(role, status, l->error, READY_ERROR_MAX);
+	log_error("%s", l->error);
 }
 
 static void note_door_death(struct launcher *l, int status)
 {
-	log_death("door", status);
-	fail_start(l, role_exit_status(status),
-	           "the door did not start: nixcache-agent -d says why");
+	note_death(l, "door", status);
+	end(l, role_exit_status(status));
 }
 
 /* A closed socket: it has died or is about to, and how is worth knowing. */
@@ -141,6 +142,9 @@ static void renew_vault(struct launcher *l)
 	role_end(&l->vault);
 	l->lifetime_end_ms = 0;
 	rc = source_renew(l->source, &intake);
+	if (rc == 0 && l->is_fetching)
+		rc = wire_send_launcher(l->door_socket, LAUNCHER_CANCELLED, -1);
+	l->is_fetching = false;
 	if (rc == 0)
 		rc = start_vault(l, intake);
 	if (rc < 0) {
@@ -187,8 +191,10 @@ static void reload(struct launcher *l)
 	int rc;
 
 	rc = config_load(l->start->config_path, &config, why, sizeof(why));
-	if (rc == 0)
+	if (rc == 0) {
+		apply_command_line(l->start, config);
 		rc = source_open(config, &source, &intake, why, sizeof(why));
+	}
 	if (rc != 0) {
 		log_error("configuration kept: %s", why);
 		config_free(config);
@@ -200,12 +206,13 @@ static void reload(struct launcher *l)
 	role_end(&l->vault);
 	(void)close(l->door_socket);
 	l->door_socket = -1;
+	source_pass_token(l->source, source);
 	source_close(l->source);
 	config_free(l->config);
-	apply_limits(l->start, config);
 	l->config = config;
 	l->source = source;
 	l->lifetime_end_ms = 0;
+	l->is_fetching = false;
 
 	rc = start_door(l);
 	if (rc == 0)
@@ -230,7 +237,9 @@ static void begin_fetch(struct launcher *l)
 		                       &outcome);
 		if (rc < 0)
 			end(l, EXIT_FAILED);
+		return;
 	}
+	l->is_fetching = true;
 }
 
 static void step_source(struct launcher *l)
@@ -240,6 +249,7 @@ static void step_source(struct launcher *l)
 
 	if (rc == 0)
 		return;
+	l->is_fetching = false;
 	if (rc < 0) {
 		outcome = (struct fetch_outcome){ .failure = SOURCE_FAILED };
 		(void)snprintf(outcome.detail, sizeof(outcome.detail),
@@ -254,18 +264,18 @@ static void step_source(struct launcher *l)
 	if (outcome.is_ok)
 		return;
 
-	if (l->is_prefetching) {
+	if (l->is_prefetching)
 		fail_start(l, EXIT_SOURCE, outcome.detail);
-		return;
-	}
-	renew_vault(l);
+	else if (source_needs_renewal(l->source))
+		renew_vault(l);
 }
 
 static void note_loaded(struct launcher *l)
 {
-	if (l->config->lifetime > 0)
+	if (l->config->lifetime > 0) {
 		l->lifetime_end_ms =
 			clock_boot_ms() + 1000LL * l->config->lifetime;
+	}
 	if (l->is_prefetching) {
 		l->is_prefetching = false;
 		ready_tell(l->ready, EXIT_DONE, "");
@@ -320,6 +330,7 @@ static void take_packet(struct launcher *l)
 		end(l, EXIT_DONE);
 		break;
 	case LAUNCHER_VAULT:
+	case LAUNCHER_CANCELLED:
 	case LAUNCHER_FETCHED:
 		log_error("door: a message that only the launcher sends");
 		end(l, EXIT_FAILED);
@@ -336,11 +347,9 @@ static void note_children(struct launcher *l)
 	if (!role_has_died(&l->vault, &status) || l->is_ending)
 		return;
 
-	log_death("vault", status);
-	if (*l->ready >= 0) {
-		fail_start(l, role_exit_status(status),
-		           "the vault did not start: nixcache-agent -d says "
-		           "why");
+	note_death(l, "vault", status);
+	if (*l->ready >= 0 || role_is_hopeless(status)) {
+		end(l, role_exit_status(status));
 	} else if (deaths_note(&l->vault_deaths, clock_boot_ms())) {
 		log_error("vault: three deaths in a minute, the agent ends");
 		end(l, role_exit_status(status));
@@ -452,6 +461,7 @@ static int start_all(struct launcher *l)
 	return 0;
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): fail_start() writes it */
 int launcher_run(const struct launcher_start *start,
                  const struct launcher_roles *roles,
                  char ret_error[READY_ERROR_MAX])
@@ -469,7 +479,7 @@ int launcher_run(const struct launcher_start *start,
 	};
 	int rc;
 
-	apply_limits(start, l.config);
+	apply_command_line(start, l.config);
 	rc = start_all(&l);
 	while (rc == 0 && !l.is_ending)
 		rc = turn(&l);

@@ -41,10 +41,11 @@ struct launcher_start {
 	uint32_t lifetime;
 	bool has_idle;
 	uint32_t idle;
+	bool is_weak_memory_allowed; /* --allow-weak memory */
 	const int *listeners;
 	size_t listener_count;
 	int watched; /* pidfd of the command served, -1: none */
-	int *ready;   /* ready.h: told and closed once the agent answers */
+	int *ready;  /* ready.h: told and closed once the agent answers */
 	bool is_prefetch;
 	const struct report *report;
 };

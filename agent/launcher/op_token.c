@@ -7,7 +7,7 @@
 
 #define TOKEN_MAX 4096
 
-int op_token_take(struct op_token *ret_token)
+int op_token_take(enum secret_memory_demand demand, struct op_token *ret_token)
 {
 	const char *value = env_find(OP_TOKEN_NAME);
 	struct op_token token = { .variable = NULL };
@@ -21,7 +21,7 @@ int op_token_take(struct op_token *ret_token)
 	if (strlen(value) > TOKEN_MAX)
 		return -EMSGSIZE;
 
-	rc = secret_memory_map(name_len + TOKEN_MAX + 1, &unused,
+	rc = secret_memory_map(name_len + TOKEN_MAX + 1, demand, &unused,
 	                       &token.memory);
 	if (rc < 0)
 		return rc;

@@ -11,6 +11,8 @@ struct op_token {
 #define OP_TOKEN_NAME "OP_SERVICE_ACCOUNT_TOKEN"
 
 /* Moves the token out of the environment, if it is there.  0 or -errno;
- * -EMSGSIZE when it is too long to be one. */
-must_check int op_token_take(struct op_token *ret_token);
+ * -EMSGSIZE when it is too long to be one.  There is no row for this memory:
+ * what keeps it from being locked keeps the vault's, and the vault says so. */
+must_check int op_token_take(enum secret_memory_demand demand,
+                             struct op_token *ret_token);
 void op_token_clear(struct op_token *token);

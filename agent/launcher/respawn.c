@@ -4,6 +4,8 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -62,11 +64,46 @@ bool role_has_died(struct role *role, int *ret_status)
 	return true;
 }
 
+static bool is_unlocked(int status)
+{
+	return WIFEXITED(status) && WEXITSTATUS(status) == ROLE_EXIT_UNLOCKED;
+}
+
 int role_exit_status(int status)
 {
+	if (is_unlocked(status))
+		return EXIT_UNSAFE;
 	return WIFEXITED(status) && WEXITSTATUS(status) != EXIT_DONE
 	               ? WEXITSTATUS(status)
 	               : EXIT_FAILED;
+}
+
+bool role_is_hopeless(int status)
+{
+	return role_exit_status(status) == EXIT_UNSAFE;
+}
+
+void role_describe_death(const char *name, int status, char *out, size_t size)
+{
+	struct rlimit limit = { 0, 0 };
+
+	if (!is_unlocked(status)) {
+		(void)snprintf(out, size,
+		               "the %s has died (%s %d): nixcache-agent -d "
+		               "says why",
+		               name, WIFSIGNALED(status) ? "signal" : "status",
+		               WIFSIGNALED(status) ? WTERMSIG(status)
+		                                   : WEXITSTATUS(status));
+		return;
+	}
+	(void)getrlimit(RLIMIT_MEMLOCK, &limit);
+	(void)snprintf(
+		out, size,
+		"the memory of the keys cannot be locked, with %llu KiB "
+		"allowed (ulimit -l): allow more, 64 are usually enough, "
+		"or accept with --allow-weak memory that it may be "
+		"swapped out and that root can read it",
+		(unsigned long long)limit.rlim_cur / 1024);
 }
 
 bool deaths_note(struct deaths *deaths, long long now_ms)

@@ -33,6 +33,12 @@ bool role_has_died(struct role *role, int *ret_status);
 /* The exit status that a dead role means for the agent. */
 int role_exit_status(int status);
 
+/* True if the place is unsafe for it: another try would end as this one. */
+bool role_is_hopeless(int status);
+
+/* How it died, as a sentence. */
+void role_describe_death(const char *name, int status, char *out, size_t size);
+
 struct deaths {
 	long long at_ms[RESPAWN_DEATHS_MAX]; /* the last ones */
 	unsigned count;

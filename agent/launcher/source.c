@@ -27,17 +27,21 @@ static int find_op(struct source *source)
 
 static int take_token(struct source *source, char *why, size_t why_size)
 {
+	const enum secret_memory_demand demand =
+		source->config->is_weak_memory_allowed ? SECRET_MEMORY_ANY
+						       : SECRET_MEMORY_LOCKED;
 	int rc;
 
 	if (!op_is_needed(source->config))
 		return 0;
-	rc = op_token_take(&source->token);
+	rc = op_token_take(demand, &source->token);
 	if (rc < 0) {
 		(void)snprintf(why, why_size, "%s: %s", OP_TOKEN_NAME,
 		               rc == -EMSGSIZE
 		                       ? "is too long to be a token"
-		                       : "no memory for it can be locked "
-		                         "(ulimit -l)");
+		                       : "no memory for it can be locked: "
+		                         "raise ulimit -l, or start with "
+		                         "--allow-weak memory");
 		return rc;
 	}
 	if (source->token.variable) {

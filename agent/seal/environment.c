@@ -67,7 +67,7 @@ int environment_tracer(pid_t *ret_tracer)
  * that only its root could have made. */
 static bool is_identity(const char *map)
 {
-	unsigned long inside, outside, count;
+	unsigned long inside = 1, outside = 1, count = 0;
 	int end = 0;
 
 	/* NOLINTNEXTLINE(cert-err34-c): the kernel wrote it; -1 fails the test */
@@ -96,7 +96,7 @@ static int namespace_owner(uid_t *ret_owner)
 static int check_user_namespace(char *why, size_t why_size)
 {
 	char map[UID_MAP_MAX] = "";
-	uid_t owner;
+	uid_t owner = 0;
 	int rc;
 
 	rc = read_text("/proc/self/uid_map", map, sizeof(map));

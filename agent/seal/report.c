@@ -16,6 +16,7 @@ void report_add(struct report *report, const char *name,
 	(void)snprintf(measure->process, sizeof(measure->process), "%s",
 	               report->process);
 	va_start(args, detail);
+	/* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): started */
 	(void)vsnprintf(measure->detail, sizeof(measure->detail), detail, args);
 	va_end(args);
 	report->count++;

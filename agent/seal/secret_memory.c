@@ -18,14 +18,16 @@
 static int map_memfd_secret(uint8_t *at, size_t size)
 {
 	cleanup_close int fd = -1;
+	const void *mapped;
 
 	fd = (int)syscall(SYS_memfd_secret, O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
 	if (ftruncate(fd, (off_t)size) < 0)
 		return -errno;
-	if (mmap(at, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd,
-	         0) == MAP_FAILED)
+	mapped = mmap(at, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
+	              fd, 0);
+	if (mapped == MAP_FAILED)
 		return -errno;
 	if (madvise(at, size, MADV_DONTFORK) < 0)
 		return -errno;
@@ -36,12 +38,13 @@ static int map_memfd_secret(uint8_t *at, size_t size)
 
 /* Merging is off unless a process asks for it, and kernels without KSM answer
  * EINVAL: the one advice that may fail. */
-static int map_locked(uint8_t *at, size_t size)
+static int map_ordinary(uint8_t *at, size_t size)
 {
-	if (mmap(at, size, PROT_READ | PROT_WRITE,
-	         MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
-		return -errno;
-	if (mlock(at, size) < 0)
+	const void *mapped = mmap(at, size, PROT_READ | PROT_WRITE,
+	                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
+	                          0);
+
+	if (mapped == MAP_FAILED)
 		return -errno;
 	if (madvise(at, size, MADV_DONTDUMP) < 0 ||
 	    madvise(at, size, MADV_WIPEONFORK) < 0)
@@ -54,6 +57,23 @@ static int map_locked(uint8_t *at, size_t size)
 static bool is_missing(int rc)
 {
 	return rc == -ENOSYS || rc == -EPERM;
+}
+
+static bool is_short(int rc)
+{
+	return rc == -EAGAIN || rc == -ENOMEM;
+}
+
+/* A limit of 0 is EPERM to mlock(2), and a shortage like any other to us. */
+static int map_locked(const struct secret_memory *memory)
+{
+	int rc = map_ordinary(memory->at, memory->size);
+
+	if (rc < 0)
+		return rc;
+	if (mlock(memory->at, memory->size) == 0)
+		return 0;
+	return errno == EPERM ? -EAGAIN : -errno;
 }
 
 static int map_best(struct secret_memory *memory, struct report *report)
@@ -71,7 +91,7 @@ static int map_best(struct secret_memory *memory, struct report *report)
 	if (!is_missing(why))
 		return why;
 
-	rc = map_locked(memory->at, memory->size);
+	rc = map_locked(memory);
 	if (rc < 0)
 		return rc;
 	report_add(report, "secret memory", MEASURE_WEAKER,
@@ -81,13 +101,28 @@ static int map_best(struct secret_memory *memory, struct report *report)
 	return 0;
 }
 
-static void unreserve(uint8_t *at, size_t size)
+/* What could not be mapped may have been mapped in part: MAP_FIXED replaces
+ * it. */
+static int map_any(const struct secret_memory *memory, struct report *report)
 {
-	(void)munmap(at - GUARD_SIZE, size + 2 * GUARD_SIZE);
+	int rc = map_ordinary(memory->at, memory->size);
+
+	if (rc < 0)
+		return rc;
+	report_add(report, "secret memory", MEASURE_ABSENT,
+	           "ordinary pages, %zu KiB, which root can read and which may "
+	           "be swapped out: RLIMIT_MEMLOCK (ulimit -l) is too low",
+	           memory->size / 1024);
+	return 0;
 }
 
-int secret_memory_map(size_t size, struct report *report,
-                      struct secret_memory *ret_memory)
+static void unreserve(const struct secret_memory *memory)
+{
+	(void)munmap(memory->at - GUARD_SIZE, memory->size + 2 * GUARD_SIZE);
+}
+
+int secret_memory_map(size_t size, enum secret_memory_demand demand,
+                      struct report *report, struct secret_memory *ret_memory)
 {
 	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	struct secret_memory memory = {
@@ -103,8 +138,10 @@ int secret_memory_map(size_t size, struct report *report,
 
 	memory.at = reserved + GUARD_SIZE;
 	rc = map_best(&memory, report);
+	if (is_short(rc) && demand == SECRET_MEMORY_ANY)
+		rc = map_any(&memory, report);
 	if (rc < 0) {
-		unreserve(memory.at, memory.size);
+		unreserve(&memory);
 		return rc;
 	}
 
@@ -117,6 +154,6 @@ void secret_memory_unmap(struct secret_memory *memory)
 	if (!memory->at)
 		return;
 	explicit_bzero(memory->at, memory->size);
-	unreserve(memory->at, memory->size);
+	unreserve(memory);
 	*memory = (struct secret_memory){ 0 };
 }

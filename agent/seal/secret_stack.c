@@ -121,8 +121,12 @@ void secret_memory_call(const struct secret_memory *stack,
 	call_on(stack->at + stack->size, entry, argument);
 }
 
-void secret_memory_report_stack(struct report *report)
+void secret_memory_report_stack(const struct secret_memory *stack,
+                                struct report *report)
 {
-	report_add(report, "secret stack", MEASURE_HELD,
-	           "registers and frames spill into secret memory");
+	report_add(report, "secret stack",
+	           stack->is_memfd_secret ? MEASURE_HELD : MEASURE_WEAKER,
+	           "registers and frames spill into %s",
+	           stack->is_memfd_secret ? "secret memory"
+	                                  : "the pages that keep the secrets");
 }

@@ -11,8 +11,10 @@ void secret_memory_wipe_registers(void)
 {
 }
 
-void secret_memory_report_stack(struct report *report)
+void secret_memory_report_stack(const struct secret_memory *stack,
+                                struct report *report)
 {
+	(void)stack;
 	report_add(report, "secret stack", MEASURE_ABSENT,
 	           "built without sealing");
 }

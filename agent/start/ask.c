@@ -58,10 +58,11 @@ static int receive(int fd, struct frame_reader *reader, struct bytes *ret_frame)
 		if (!at)
 			return -ENOMEM;
 		n = read(fd, at, room);
-		if (n <= 0)
+		if (n <= 0) {
 			return n == 0            ? -ECONNRESET
 			       : errno == EAGAIN ? -ETIMEDOUT
 			                         : -errno;
+		}
 		frame_received(reader, (size_t)n);
 	}
 }

@@ -2,6 +2,7 @@
 
 #include "protocol/base/cleanup.h"
 #include "protocol/base/number.h"
+#include "protocol/base/text.h"
 #include "protocol/varlink/socket_path.h"
 
 #include <errno.h>
@@ -28,13 +29,17 @@ static int fail(int rc, char *why, size_t why_size, const char *what,
 	return rc;
 }
 
-/* Makes the missing directories of path (all but its last part). */
-static int make_parents(const char *path)
+/* Makes the missing directories of path (all but its last part) below the
+ * runtime directory or the home: these are not ours to make. */
+static int make_parents(const char *path, const struct socket_path_env *env)
 {
+	const char *base = env->home ? env->home : "";
 	char dir[LISTEN_PATH_SIZE];
 
+	if (env->runtime_dir && text_has_prefix(path, env->runtime_dir))
+		base = env->runtime_dir;
 	(void)snprintf(dir, sizeof(dir), "%s", path);
-	for (char *slash = strchr(dir + 1, '/'); slash;
+	for (char *slash = strchr(dir + strlen(base) + 1, '/'); slash;
 	     slash = strchr(slash + 1, '/')) {
 		*slash = '\0';
 		if (mkdir(dir, DIRECTORY_MODE) < 0 && errno != EEXIST)
@@ -55,10 +60,11 @@ static int open_directory(const char *path, bool is_private, char *why,
 
 	(void)snprintf(dir, sizeof(dir), "%s", path);
 	slash = strrchr(dir, '/');
-	if (slash)
+	if (slash) {
 		*slash = '\0';
-	else
+	} else {
 		(void)snprintf(dir, sizeof(dir), ".");
+	}
 
 	fd = open(slash == dir ? "/" : dir,
 	          O_RDONLY | O_DIRECTORY | O_CLOEXEC |
@@ -82,6 +88,17 @@ static int address_of(const char *path, struct sockaddr_un *ret_address)
 		return -ENAMETOOLONG;
 	memcpy(ret_address->sun_path, path, strlen(path) + 1);
 	return 0;
+}
+
+/* What is there and is no socket is somebody's file: connect(2) refuses it as
+ * it refuses a dead socket. */
+static int check_replaceable(const char *path)
+{
+	struct stat st;
+
+	if (lstat(path, &st) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	return S_ISSOCK(st.st_mode) ? 0 : -ENOTSOCK;
 }
 
 /* 1 alive, 0 nobody.  A full backlog (EAGAIN) is a busy agent, not a dead
@@ -117,7 +134,8 @@ static int lock_directory(int directory)
 
 /* Binds under a temporary name, then renames over the old socket: whoever
  * connects meets either the old file or a listening one.  The mode is set
- * before bind(2), so it does not depend on the umask. */
+ * before bind(2), so that it is never wider, and after it, since the umask may
+ * have taken from it. */
 static int bind_in_place(int directory, const char *name,
                          struct listen_socket *out)
 {
@@ -137,7 +155,9 @@ static int bind_in_place(int directory, const char *name,
 	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
 	    listen(fd, LISTEN_BACKLOG) < 0)
 		return -errno;
-	if (fstatat(directory, temporary, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+	if (fchmodat(directory, temporary, SOCKET_MODE, AT_SYMLINK_NOFOLLOW) <
+	            0 ||
+	    fstatat(directory, temporary, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
 	    renameat(directory, temporary, directory, name) < 0) {
 		int rc = -errno;
 
@@ -158,10 +178,14 @@ static int open_in(int directory, struct listen_socket *out, char *why,
 	cleanup_close int lock = lock_directory(directory);
 	int rc;
 
-	if (lock < 0)
+	if (lock < 0) {
 		return fail(lock, why, why_size, "lock the directory of",
 		            out->path);
+	}
 
+	rc = check_replaceable(out->path);
+	if (rc < 0)
+		return fail(rc, why, why_size, "replace", out->path);
 	rc = is_alive(out->path);
 	if (rc > 0)
 		return LISTEN_ALIVE;
@@ -194,12 +218,13 @@ int listen_open(const char *path, struct listen_socket *ret_socket, char *why,
 			return rc;
 		}
 	}
-	if (strlen(path ? path : usual) >= sizeof(out.path))
+	if (strlen(path ? path : usual) >= sizeof(out.path)) {
 		return fail(-ENAMETOOLONG, why, why_size, "socket path",
 		            path ? path : usual);
+	}
 	(void)snprintf(out.path, sizeof(out.path), "%s", path ? path : usual);
 
-	rc = path ? 0 : make_parents(out.path);
+	rc = path ? 0 : make_parents(out.path, &env);
 	if (rc < 0)
 		return fail(rc, why, why_size, "make its directory", out.path);
 	directory = open_directory(out.path, !path, why, why_size);
@@ -234,7 +259,7 @@ int listen_open_private(struct listen_socket *ret_socket, char *why,
 		return fail(-ENAMETOOLONG, why, why_size, "socket path", usual);
 
 	out.path[(size_t)len - strlen("/agent.sock")] = '\0';
-	rc = make_parents(out.path);
+	rc = make_parents(out.path, &env);
 	if (rc == 0 && !mkdtemp(out.path))
 		rc = -errno;
 	if (rc < 0)
@@ -252,16 +277,23 @@ int listen_open_private(struct listen_socket *ret_socket, char *why,
 	return 0;
 }
 
+/* Of a socket; -errno. */
+static int option_of(int fd, int option)
+{
+	int value = 0;
+	socklen_t size = sizeof(value);
+
+	return getsockopt(fd, SOL_SOCKET, option, &value, &size) < 0 ? -errno
+	                                                             : value;
+}
+
 static int inherit_one(int fd, struct listen_socket *out)
 {
 	struct sockaddr_un address;
 	socklen_t size = sizeof(address);
-	int listening = 0;
-	socklen_t listening_size = sizeof(listening);
 
-	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening,
-	               &listening_size) < 0 ||
-	    !listening ||
+	if (option_of(fd, SO_ACCEPTCONN) != 1 ||
+	    option_of(fd, SO_TYPE) != SOCK_STREAM ||
 	    getsockname(fd, (struct sockaddr *)&address, &size) < 0 ||
 	    address.sun_family != AF_UNIX || address.sun_path[0] == '\0')
 		return -EINVAL;

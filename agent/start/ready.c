@@ -26,10 +26,11 @@ int ready_wait(int fd, struct ready *ret_ready)
 
 	if (n < 0)
 		return (int)n;
-	if ((size_t)n < sizeof(*ret_ready))
+	if ((size_t)n < sizeof(*ret_ready)) {
 		*ret_ready = (struct ready){
 			.exit_status = EXIT_FAILED,
 			.error = "the agent ended while it started",
 		};
+	}
 	return 0;
 }

@@ -91,13 +91,14 @@ void selfexec_run(char **argv, struct report *report)
 
 	(void)unsetenv(STAGE_VARIABLE);
 	(void)prctl(PR_SET_NAME, PROGRAM_NAME, 0, 0, 0);
-	if (!is_dumpable)
+	if (!is_dumpable) {
 		report_add(report, "start", MEASURE_HELD,
 		           "non-dumpable from the first instruction");
-	else
+	} else {
 		report_add(report, "start", MEASURE_WEAKER,
 		           "non-dumpable only from main() on: %s",
 		           rc < 0           ? strerror(-rc)
 		           : geteuid() == 0 ? "to root every file is readable"
 		                            : "executed readable");
+	}
 }

@@ -10,8 +10,8 @@
  * process's name, else by $SHELL, else sh. */
 enum options_shell shell_env_guess(enum options_shell asked);
 
-/* Appends the commands.  -EINVAL if the path holds a control character: no
- * shell takes a line break through eval. */
+/* Appends the commands.  -EINVAL if the path holds a control character (no
+ * shell takes a line break through eval) or, for csh, a brace. */
 must_check int shell_env_set(enum options_shell shell, const char *socket_path,
                              pid_t pid, struct buffer *out);
 void shell_env_unset(enum options_shell shell, struct buffer *out);

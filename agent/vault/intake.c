@@ -177,17 +177,19 @@ enum vault_outcome intake_parse(const struct intake *intake,
 	for (size_t i = 0; i < slot_count; i++)
 		sections[i] = (struct bytes){ NULL, 0 };
 
-	if (intake->has_overflowed)
+	if (intake->has_overflowed) {
 		fault.detail = "more came than fits";
-	else if (!find_run(intake, &run))
+	} else if (!find_run(intake, &run)) {
 		fault.detail = "the last line is missing";
-	else
+	} else {
 		fault.detail = parse_run(&run, sections, slot_count);
+	}
 
 	for (size_t i = 0; i < slot_count && !fault.detail; i++) {
-		if (!sections[i].data)
-			fault = (struct vault_fault){ (uint16_t)i,
-				                      "it did not come" };
+		if (!sections[i].data) {
+			fault.slot = (uint16_t)i;
+			fault.detail = "it did not come";
+		}
 	}
 	if (!fault.detail)
 		return OUTCOME_DONE;

@@ -2,6 +2,7 @@
 
 #include <sodium.h>
 
+#include <assert.h>
 #include <string.h>
 
 #define SEED_LEN crypto_sign_SEEDBYTES
@@ -256,20 +257,24 @@ enum vault_outcome keyring_take(struct keyring *keyring,
                                 struct vault_fault *ret_fault)
 {
 	const struct secret_slot *place = &config->slots[slot];
+	struct signing_key *key = find_key(keyring, slot);
+	struct credentials *credentials =
+		keyring_find_credentials(keyring, place->cache);
 	const char *wrong = NULL;
 	enum vault_outcome outcome;
 
+	/* Every slot has its place since keyring_init(). */
+	assert(is_signing_key(place) ? key != NULL : credentials != NULL);
+
 	text = strip_end(text);
-	if (text.len == 0) {
+	if (!text.data || text.len == 0) {
 		wrong = "it is empty";
 		outcome = OUTCOME_MALFORMED;
 	} else if (is_signing_key(place)) {
-		outcome = take_key(find_key(keyring, slot),
-		                   &config->caches[place->cache], text, &wrong);
+		outcome = take_key(key, &config->caches[place->cache], text,
+		                   &wrong);
 	} else {
-		wrong = take_credential(keyring_find_credentials(keyring,
-		                                                 place->cache),
-		                        place->kind, text);
+		wrong = take_credential(credentials, place->kind, text);
 		outcome = wrong ? OUTCOME_MALFORMED : OUTCOME_DONE;
 	}
 

@@ -29,8 +29,8 @@ struct vault_memory {
 	size_t fingerprint_size;
 };
 
-/* 0; -EAGAIN or -ENOMEM when RLIMIT_MEMLOCK leaves too little; -errno.  Adds
- * the row of the secret memory. */
+/* 0; -EAGAIN or -ENOMEM when RLIMIT_MEMLOCK leaves too little and weaker memory
+ * is not allowed; -errno.  Adds the row of the secret memory. */
 must_check int vault_memory_map(const struct config *config,
                                 struct report *report,
                                 struct vault_memory *ret_memory);

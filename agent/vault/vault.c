@@ -31,6 +31,7 @@
 #include "agent/vault/memory.h"
 #include "agent/vault/presign.h"
 #include "agent/vault/sign.h"
+#include "protocol/base/exit_status.h"
 #include "protocol/base/fd.h"
 #include "protocol/base/log.h"
 
@@ -245,7 +246,7 @@ static void serve(void *argument)
 	while (rc == 0)
 		rc = step(vault);
 
-	vault->status = rc == -EPIPE ? 0 : 1;
+	vault->status = rc == -EPIPE ? EXIT_DONE : EXIT_FAILED;
 	keyring_clear(vault->desk.keyring);
 	intake_wipe(&vault->intake);
 	explicit_bzero(vault->replies.data, vault->replies.max);
@@ -281,7 +282,9 @@ static int warm_up(void)
 	return clock_gettime(CLOCK_REALTIME, &now) < 0 ? -errno : 0;
 }
 
-static int say_hello(int door, const struct report *report)
+/* Not inlined: its buffer and the report would make one large frame. */
+__attribute__((__noinline__)) static int say_hello(int door,
+                                                   const struct report *report)
 {
 	uint8_t memory[HELLO_MAX];
 	struct buffer hello;
@@ -319,10 +322,18 @@ static int close_others(int door, int intake)
 static int fail(const char *what, int rc)
 {
 	log_error("vault: %s: %s", what, strerrordesc_np(-rc));
-	return rc;
+	return EXIT_UNSAFE;
 }
 
-/* Up to the filter: what fails here can still be logged. */
+static int fail_memory(int rc)
+{
+	(void)fail("secret memory", rc);
+	return rc == -EAGAIN || rc == -ENOMEM ? ROLE_EXIT_UNLOCKED
+	                                      : EXIT_UNSAFE;
+}
+
+/* Up to the filter: what fails here can still be logged.  EXIT_DONE, or the
+ * status to end with. */
 static int prepare(const struct vault_start *start,
                    struct vault_memory *ret_memory)
 {
@@ -338,7 +349,7 @@ static int prepare(const struct vault_start *start,
 
 	rc = vault_memory_map(start->config, &report, ret_memory);
 	if (rc < 0)
-		return fail("secret memory (RLIMIT_MEMLOCK)", rc);
+		return fail_memory(rc);
 
 	rc = seal_vault_prepare(&report);
 	if (rc < 0)
@@ -347,10 +358,10 @@ static int prepare(const struct vault_start *start,
 	if (rc < 0)
 		return fail("warm up", rc);
 
-	secret_memory_report_stack(&report);
+	secret_memory_report_stack(&ret_memory->stack, &report);
 	seal_vault_report(&report);
 	rc = say_hello(start->door, &report);
-	return rc < 0 ? fail("hello", rc) : 0;
+	return rc < 0 ? fail("hello", rc) : EXIT_DONE;
 }
 
 static void vault_init(struct vault *vault, const struct vault_start *start,
@@ -369,7 +380,7 @@ static void vault_init(struct vault *vault, const struct vault_start *start,
 		.has_intake = true,
 	};
 	intake_init(&vault->intake, memory->intake, memory->intake_size);
-	buffer_wrap(&vault->requests, memory->requests, WIRE_FRAME_MAX);
+	buffer_wrap(&vault->requests, memory->requests, (size_t)WIRE_FRAME_MAX);
 	buffer_wrap(&vault->replies, memory->replies, memory->replies_size);
 }
 
@@ -377,15 +388,18 @@ int vault_run(const struct vault_start *start)
 {
 	struct vault_memory memory;
 	struct vault vault;
+	int status;
 
-	if (fd_set_nonblocking(start->intake) < 0 ||
-	    prepare(start, &memory) < 0)
-		return 1;
+	if (fd_set_nonblocking(start->intake) < 0)
+		return EXIT_FAILED;
+	status = prepare(start, &memory);
+	if (status != EXIT_DONE)
+		return status;
 
 	vault_init(&vault, start, &memory);
 	if (close_others(start->door, start->intake) < 0 ||
 	    seal_vault(start->door, start->intake) < 0)
-		return 1;
+		return EXIT_UNSAFE;
 
 	secret_memory_call(&memory.stack, serve, &vault);
 	return vault.status;

@@ -40,25 +40,26 @@ enum cache_outcome {
 };
 
 struct cache_result {
-	enum cache_step_type type;
 	uint64_t tag;
+	enum cache_step_type type;
 	enum cache_outcome outcome;
+	uint64_t size;          /* CHECK */
+	struct buffer response; /* GET; owned by the taker */
 	int exit_status; /* CACHE_FAILED: what the program should end with */
 	char error[768];
-	struct buffer response;          /* GET; owned by the taker */
 	char text[S3_UPLOAD_ID_MAX + 1]; /* upload_id or etag */
-	uint64_t size;                   /* CHECK */
 };
 
 struct cache;
 
 struct cache_options {
+	struct agent *agent; /* a folder needs none */
 	unsigned connections;
 };
 
-/* cache and agent are borrowed for the cache's life.  0, or -EINVAL/-errno
+/* cache and the agent are borrowed for the cache's life.  0, or -EINVAL/-errno
  * with a sentence in why. */
-must_check int cache_open(const struct agent_cache *cache, struct agent *agent,
+must_check int cache_open(const struct agent_cache *cache,
                           const struct cache_options *options,
                           struct cache **ret_cache, char *why, size_t why_size);
 void cache_close(struct cache *cache);

@@ -34,7 +34,7 @@ struct item {
 
 struct list {
 	struct item *head;
-	struct item **end;
+	struct item *tail;
 };
 
 struct upload {
@@ -55,17 +55,15 @@ struct cache_folder {
 	uint64_t bytes_written;
 };
 
-static void list_init(struct list *list)
-{
-	list->head = NULL;
-	list->end = &list->head;
-}
-
 static void list_push(struct list *list, struct item *item)
 {
 	item->next = NULL;
-	*list->end = item;
-	list->end = &item->next;
+	if (list->tail) {
+		list->tail->next = item;
+	} else {
+		list->head = item;
+	}
+	list->tail = item;
 }
 
 static struct item *list_pop(struct list *list)
@@ -76,7 +74,7 @@ static struct item *list_pop(struct list *list)
 		return NULL;
 	list->head = item->next;
 	if (!list->head)
-		list->end = &list->head;
+		list->tail = NULL;
 	return item;
 }
 
@@ -87,7 +85,6 @@ int cache_folder_open(const char *path, struct cache_folder **ret_folder)
 	if (!folder)
 		return -ENOMEM;
 	folder->path = path;
-	list_init(&folder->done);
 	*ret_folder = folder;
 	return 0;
 }
@@ -223,12 +220,13 @@ static void run_get(struct cache_folder *folder, struct item *item)
 	rc = path_of(folder, item->step.key, path);
 	if (rc == 0)
 		rc = read_file(path, &item->result.response);
-	if (is_absent(rc))
+	if (is_absent(rc)) {
 		finish(folder, item, CACHE_MISSING);
-	else if (rc < 0)
+	} else if (rc < 0) {
 		fail(folder, item, "cannot read", rc);
-	else
+	} else {
 		finish(folder, item, CACHE_OK);
+	}
 }
 
 static int write_object(struct cache_folder *folder,
@@ -257,10 +255,11 @@ static void run_put(struct cache_folder *folder, struct item *item)
 {
 	int rc = write_object(folder, &item->step);
 
-	if (rc < 0)
+	if (rc < 0) {
 		fail(folder, item, "cannot write", rc);
-	else
+	} else {
 		finish(folder, item, CACHE_OK);
+	}
 }
 
 static void run_begin(struct cache_folder *folder, struct item *item)
@@ -375,10 +374,11 @@ static void run_complete(struct cache_folder *folder, struct upload *upload,
 	}
 	rc = temp_file_commit(&upload->file, upload->path);
 	end_upload(folder, upload);
-	if (rc < 0)
+	if (rc < 0) {
 		fail(folder, item, "cannot write", rc);
-	else
+	} else {
 		finish(folder, item, CACHE_OK);
+	}
 }
 
 static void run_upload_step(struct cache_folder *folder, struct item *item)
@@ -412,23 +412,26 @@ int cache_folder_submit(struct cache_folder *folder,
 	switch (step->type) {
 	case CACHE_CHECK:
 		run_check(folder, item);
-		break;
+		return 0;
 	case CACHE_GET:
 		run_get(folder, item);
-		break;
+		return 0;
 	case CACHE_PUT:
 		run_put(folder, item);
-		break;
+		return 0;
 	case CACHE_BEGIN:
 		run_begin(folder, item);
-		break;
+		return 0;
 	case CACHE_PART:
 	case CACHE_COMPLETE:
 	case CACHE_ABORT:
 		run_upload_step(folder, item);
-		break;
+		return 0;
 	}
-	return 0;
+	/* Not a step: our own mistake. */
+	folder->pending--;
+	free(item);
+	return -EINVAL;
 }
 
 size_t cache_folder_pending(const struct cache_folder *folder)

@@ -127,7 +127,8 @@ void cache_info_format(const struct cache_info *cache_info, struct buffer *out)
 	buffer_append_format(out, "StoreDir: %s\n", cache_info->store_dir);
 	if (cache_info->want_mass_query)
 		buffer_append_text(out, "WantMassQuery: 1\n");
-	if (cache_info->priority >= 0)
+	if (cache_info->priority >= 0) {
 		buffer_append_format(out, "Priority: %d\n",
 		                     cache_info->priority);
+	}
 }

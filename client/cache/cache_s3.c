@@ -24,10 +24,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ERROR_BODY_MAX (256U * 1024)
-#define COMPLETION_MAX (4U * 1024 * 1024)
+#define ERROR_BODY_MAX (256UL * 1024)
+#define COMPLETION_MAX (4UL * 1024 * 1024)
 
 static_assert(DIGEST_MD5_LEN == S3_MD5_LEN, "one MD5");
+static_assert(sizeof(((struct cache_result *)NULL)->text) >=
+                      sizeof(((struct transfer_result *)NULL)->etag),
+              "an ETag fits");
 
 struct s3_step {
 	struct s3_step *next;
@@ -45,7 +48,7 @@ struct cache_s3 {
 };
 
 DEFINE_CLEANUP(struct cache_s3 *, cache_s3_close)
-#define cleanup_cache_s3 cleanup(cache_s3_close_at)
+#define cleanup_bucket cleanup(cache_s3_close_at)
 
 static void step_free(struct s3_step *s)
 {
@@ -60,7 +63,7 @@ int cache_s3_open(const struct agent_cache *cache, struct agent *agent,
                   const struct store_uri *uri, unsigned connections,
                   struct cache_s3 **ret_s3)
 {
-	cleanup_cache_s3 struct cache_s3 *s3 = calloc(1, sizeof(*s3));
+	cleanup_bucket struct cache_s3 *s3 = calloc(1, sizeof(*s3));
 	int rc;
 
 	if (!s3)
@@ -101,23 +104,25 @@ static void unlink_step(struct cache_s3 *s3, struct s3_step *s)
 {
 	if (s->next)
 		s->next->previous = s->previous;
-	if (s->previous)
+	if (s->previous) {
 		s->previous->next = s->next;
-	else
+	} else {
 		s3->steps = s->next;
+	}
 }
 
 static void append_xml_text(struct buffer *out, const char *text)
 {
 	for (; *text; text++) {
-		if (*text == '<')
+		if (*text == '<') {
 			buffer_append_text(out, "&lt;");
-		else if (*text == '>')
+		} else if (*text == '>') {
 			buffer_append_text(out, "&gt;");
-		else if (*text == '&')
+		} else if (*text == '&') {
 			buffer_append_text(out, "&amp;");
-		else
+		} else {
 			buffer_append_char(out, *text);
+		}
 	}
 }
 
@@ -298,22 +303,26 @@ static void fail(struct cache_result *result, const struct s3_step *s,
 static void take_upload_id(struct cache_result *result, const struct s3_step *s,
                            const struct transfer_result *answer)
 {
-	cleanup_s3_xml struct s3_xml xml = { .elements = NULL };
+	cleanup_xml struct s3_xml xml = { .count = 0 };
 	const char *id = NULL;
 
 	if (s3_xml_parse(buffer_bytes(&answer->response), &xml) == 0)
 		id = s3_xml_find(&xml, 0, "UploadId");
-	if (!id || !id[0] || strlen(id) > S3_UPLOAD_ID_MAX)
+	if (!id || !id[0] || strlen(id) > S3_UPLOAD_ID_MAX) {
 		fail(result, s,
 		     "the server began an upload but gave it no "
 		     "usable name");
-	else
+	} else {
 		memcpy(result->text, id, strlen(id) + 1);
+	}
 }
 
 static void take_success(struct cache_result *result, const struct s3_step *s,
                          struct transfer_result *answer)
 {
+	static_assert(sizeof(result->text) >= sizeof(answer->etag),
+	              "an etag fits");
+
 	switch (s->step.type) {
 	case CACHE_CHECK:
 		result->size = answer->content_length;
@@ -326,13 +335,12 @@ static void take_success(struct cache_result *result, const struct s3_step *s,
 		take_upload_id(result, s, answer);
 		break;
 	case CACHE_PART:
-		static_assert(sizeof(result->text) >= sizeof(answer->etag),
-		              "an etag fits");
 		memcpy(result->text, answer->etag, sizeof(answer->etag));
-		if (!answer->etag[0])
+		if (!answer->etag[0]) {
 			fail(result, s,
 			     "the server took a part but gave no "
 			     "ETag for it");
+		}
 		break;
 	case CACHE_PUT:
 	case CACHE_COMPLETE:

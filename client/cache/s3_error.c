@@ -27,7 +27,7 @@ static void copy_text(const struct s3_xml *xml, const char *name, char *out,
 
 void s3_error_parse(struct bytes body, struct s3_error *ret_error)
 {
-	cleanup_s3_xml struct s3_xml xml = { .elements = NULL };
+	cleanup_xml struct s3_xml xml = { .count = 0 };
 
 	*ret_error = (struct s3_error){ .code = "" };
 	if (s3_xml_parse(body, &xml) < 0 ||
@@ -41,9 +41,10 @@ void s3_error_parse(struct bytes body, struct s3_error *ret_error)
 	/* Should a server ever quote the URL, it ends here. */
 	if (strcasestr(ret_error->message, "X-Amz-"))
 		ret_error->message[0] = '\0';
-	if (!ret_error->region[0])
+	if (!ret_error->region[0]) {
 		copy_text(&xml, "Endpoint", ret_error->region,
 		          sizeof(ret_error->region));
+	}
 }
 
 bool s3_error_is_missing(const struct transfer_result *result)
@@ -171,39 +172,55 @@ static void explain_region(const struct subject *s, struct buffer *out)
 		s->error->region, s->cache);
 }
 
-static void advise(const struct subject *s, struct buffer *out)
+/* What the store's URI or the keys of the cache have to do with it. */
+static void advise_settings(const struct subject *s, enum advice advice,
+                            struct buffer *out)
 {
-	switch (advice_of(s)) {
-	case ADVICE_NONE:
-		return;
-	case ADVICE_BUCKET:
+	if (advice == ADVICE_BUCKET) {
 		buffer_append_format(out,
 		                     ": there is no bucket %s there, create it "
 		                     "or mend s3://%s in store of cache %s",
 		                     s->uri.bucket, s->uri.bucket, s->cache);
-		return;
-	case ADVICE_CREDENTIALS:
+	} else if (advice == ADVICE_CREDENTIALS) {
 		buffer_append_format(out,
 		                     ": credentials refused, check the access "
 		                     "key and its secret in the secret source "
 		                     "of cache %s (and region=%s in its store)",
 		                     s->cache, s->uri.region);
-		return;
-	case ADVICE_RIGHTS:
+	} else if (advice == ADVICE_RIGHTS) {
 		buffer_append_format(out,
 		                     ": the access key of cache %s may not do "
 		                     "this in bucket %s, give it the right to "
-		                     "read, write and list there%s",
-		                     s->cache, s->uri.bucket,
-		                     /* All that Ceph says of a URL that is
-		                      * too old. */
-		                     s->error->message[0]
-		                             ? ""
-		                             : ", or check the clock of "
-		                               "this machine");
-		return;
-	case ADVICE_REGION:
+		                     "read, write and list there",
+		                     s->cache, s->uri.bucket);
+		/* All that Ceph says of a URL that is too old. */
+		if (!s->error->message[0]) {
+			buffer_append_text(out, ", or check the clock of "
+			                        "this machine");
+		}
+	} else if (advice == ADVICE_FULL) {
+		buffer_append_format(out,
+		                     ": a limit of the account or of bucket %s "
+		                     "is reached, raise it or make room",
+		                     s->uri.bucket);
+	} else {
 		explain_region(s, out);
+	}
+}
+
+static void advise(const struct subject *s, struct buffer *out)
+{
+	enum advice advice = advice_of(s);
+
+	switch (advice) {
+	case ADVICE_NONE:
+		return;
+	case ADVICE_BUCKET:
+	case ADVICE_CREDENTIALS:
+	case ADVICE_RIGHTS:
+	case ADVICE_FULL:
+	case ADVICE_REGION:
+		advise_settings(s, advice, out);
 		return;
 	case ADVICE_CLOCK:
 		buffer_append_text(out, ": check the clock of this machine");
@@ -213,12 +230,6 @@ static void advise(const struct subject *s, struct buffer *out)
 		                   ": signed too long ago for the server, "
 		                   "check the clock of this machine, and "
 		                   "that the credentials have not expired");
-		return;
-	case ADVICE_FULL:
-		buffer_append_format(out,
-		                     ": a limit of the account or of bucket %s "
-		                     "is reached, raise it or make room",
-		                     s->uri.bucket);
 		return;
 	case ADVICE_BUSY:
 		buffer_append_text(out, ": the server is busy or in trouble, "
@@ -316,9 +327,10 @@ void s3_error_explain(const struct transfer_result *result,
 	buffer_init(&text, 4096);
 	s3_error_parse(buffer_bytes(&result->response), &error);
 	/* An unreadable URI leaves the names empty, no more. */
-	if (store_uri_parse(cache->store, &subject.uri, why, sizeof(why)) < 0)
+	if (store_uri_parse(cache->store, &subject.uri, why, sizeof(why)) < 0) {
 		(void)snprintf(subject.uri.endpoint,
 		               sizeof(subject.uri.endpoint), "the server");
+	}
 	explain_failure(&subject, &text);
 	text_printable((const char *)text.data, text.len, out, size);
 }

@@ -66,15 +66,16 @@ struct s3_queue {
 };
 
 DEFINE_CLEANUP(struct s3_queue *, s3_queue_close)
-#define cleanup_s3_queue cleanup(s3_queue_close_at)
+#define cleanup_queue cleanup(s3_queue_close_at)
 
 static void list_push(struct list *list, struct request *r)
 {
 	r->next = NULL;
-	if (list->tail)
+	if (list->tail) {
 		list->tail->next = r;
-	else
+	} else {
 		list->head = r;
+	}
 	list->tail = r;
 }
 
@@ -119,7 +120,7 @@ static void list_clear(struct list *list)
 int s3_queue_open(struct agent *agent, const char *cache, unsigned connections,
                   struct s3_queue **ret_queue)
 {
-	cleanup_s3_queue struct s3_queue *q = calloc(1, sizeof(*q));
+	cleanup_queue struct s3_queue *q = calloc(1, sizeof(*q));
 	struct transfer_options options = { .user_agent = "nixcache" };
 	int rc;
 
@@ -309,8 +310,9 @@ static unsigned free_slot(const struct s3_queue *q)
 	return i;
 }
 
-static int send_request(struct s3_queue *q, struct request *r)
+static int send_first(struct s3_queue *q)
 {
+	struct request *r = q->ready.head;
 	unsigned slot = free_slot(q);
 	struct transfer_request request = {
 		.target = &r->target,
@@ -324,10 +326,9 @@ static int send_request(struct s3_queue *q, struct request *r)
 	int rc;
 
 	rc = transfer_submit(q->transfer, &request);
-	if (rc < 0) {
-		list_push_front(&q->ready, r);
+	if (rc < 0)
 		return rc;
-	}
+	(void)list_pop(&q->ready);
 	q->slots[slot] = r;
 	q->in_flight++;
 	return 0;
@@ -348,9 +349,8 @@ static int start_ready(struct s3_queue *q)
 {
 	wake_waiting(q);
 	while (q->ready.head && q->in_flight < q->in_flight_max) {
-		int rc = has_url(q->ready.head)
-		                 ? send_request(q, list_pop(&q->ready))
-		                 : presign_ready(q);
+		int rc = has_url(q->ready.head) ? send_first(q)
+		                                : presign_ready(q);
 
 		if (rc < 0)
 			return rc;

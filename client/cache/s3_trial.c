@@ -26,7 +26,7 @@ static void read_completion(struct transfer_result *result,
                             const struct s3_error *error)
 {
 	static const char *const busy[] = { "SlowDown", "ServiceUnavailable" };
-	cleanup_s3_xml struct s3_xml xml = { .elements = NULL };
+	cleanup_xml struct s3_xml xml = { .count = 0 };
 
 	if (result->outcome != TRANSFER_DONE || result->http_status != 200)
 		return;

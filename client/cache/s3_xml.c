@@ -3,7 +3,6 @@
 #include <expat.h>
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* The text of an element is gathered in one place and belongs to the innermost
@@ -17,27 +16,15 @@ struct reading {
 	int rc;
 };
 
+static struct s3_xml_element *at(const struct s3_xml *xml, size_t index)
+{
+	return (struct s3_xml_element *)(void *)xml->elements.data + index;
+}
+
 static void stop(struct reading *r, int rc)
 {
 	r->rc = rc;
 	(void)XML_StopParser(r->parser, XML_FALSE);
-}
-
-static int make_room(struct s3_xml *xml)
-{
-	size_t capacity = xml->capacity ? xml->capacity * 2 : 16;
-	struct s3_xml_element *elements;
-
-	if (xml->count < xml->capacity)
-		return 0;
-	if (xml->count >= S3_XML_ELEMENTS_MAX)
-		return -EBADMSG;
-	elements = reallocarray(xml->elements, capacity, sizeof(*elements));
-	if (!elements)
-		return -ENOMEM;
-	xml->elements = elements;
-	xml->capacity = capacity;
-	return 0;
 }
 
 static void start_element(void *context, const XML_Char *name,
@@ -45,22 +32,19 @@ static void start_element(void *context, const XML_Char *name,
 {
 	struct reading *r = context;
 	struct s3_xml *xml = r->xml;
-	int rc;
+	const struct s3_xml_element element = { .depth = r->depth,
+		                                .name_at = xml->text.len };
 
 	(void)attributes;
 	if (r->depth == S3_XML_DEPTH_MAX) {
 		stop(r, -EBADMSG);
 		return;
 	}
-	rc = make_room(xml);
-	if (rc < 0) {
-		stop(r, rc);
+	buffer_append(&xml->elements, &element, sizeof(element));
+	if (buffer_end(&xml->elements) < 0) {
+		stop(r, buffer_end(&xml->elements));
 		return;
 	}
-	xml->elements[xml->count] = (struct s3_xml_element){
-		.depth = r->depth,
-		.name_at = xml->text.len,
-	};
 	r->open[r->depth++] = xml->count++;
 	buffer_append(&xml->text, name, strlen(name) + 1);
 	buffer_rewind(&r->text);
@@ -83,7 +67,7 @@ static void end_element(void *context, const XML_Char *name)
 	struct s3_xml *xml = r->xml;
 
 	(void)name;
-	xml->elements[r->open[--r->depth]].text_at = xml->text.len;
+	at(xml, r->open[--r->depth])->text_at = xml->text.len;
 	buffer_append_bytes(&xml->text, trimmed(buffer_bytes(&r->text)));
 	buffer_append_char(&xml->text, '\0');
 	buffer_rewind(&r->text);
@@ -128,7 +112,7 @@ static int read_all(struct reading *r, struct bytes body)
 
 int s3_xml_parse(struct bytes body, struct s3_xml *ret_xml)
 {
-	cleanup_s3_xml struct s3_xml xml = { .elements = NULL };
+	struct s3_xml xml = { .count = 0 };
 	struct reading r = { .xml = &xml };
 	int rc;
 
@@ -139,44 +123,51 @@ int s3_xml_parse(struct bytes body, struct s3_xml *ret_xml)
 	if (!r.parser)
 		return -ENOMEM;
 	/* A NUL for each name and text comes on top of what the body holds. */
-	buffer_init(&xml.text, (size_t)S3_XML_BODY_MAX * 2);
+	buffer_init(&xml.elements,
+	            S3_XML_ELEMENTS_MAX * sizeof(struct s3_xml_element));
+	buffer_init(&xml.text, S3_XML_BODY_MAX * 2);
 	buffer_init(&r.text, S3_XML_BODY_MAX);
 	rc = read_all(&r, body);
 	XML_ParserFree(r.parser);
 	buffer_clear(&r.text);
-	if (rc < 0)
+	if (rc < 0) {
+		s3_xml_clear(&xml);
 		return rc == -EMSGSIZE ? -EBADMSG : rc;
-
+	}
 	*ret_xml = xml;
-	xml = (struct s3_xml){ .elements = NULL };
 	return 0;
 }
 
 void s3_xml_clear(struct s3_xml *xml)
 {
-	free(xml->elements);
+	buffer_clear(&xml->elements);
 	buffer_clear(&xml->text);
-	*xml = (struct s3_xml){ .elements = NULL };
+	xml->count = 0;
+}
+
+unsigned s3_xml_depth(const struct s3_xml *xml, size_t index)
+{
+	return at(xml, index)->depth;
 }
 
 const char *s3_xml_name(const struct s3_xml *xml, size_t index)
 {
-	return (const char *)xml->text.data + xml->elements[index].name_at;
+	return (const char *)xml->text.data + at(xml, index)->name_at;
 }
 
 const char *s3_xml_text(const struct s3_xml *xml, size_t index)
 {
-	return (const char *)xml->text.data + xml->elements[index].text_at;
+	return (const char *)xml->text.data + at(xml, index)->text_at;
 }
 
 const char *s3_xml_find(const struct s3_xml *xml, size_t parent,
                         const char *name)
 {
-	unsigned depth = xml->elements[parent].depth;
+	unsigned depth = s3_xml_depth(xml, parent);
 
 	for (size_t i = parent + 1;
-	     i < xml->count && xml->elements[i].depth > depth; i++) {
-		if (xml->elements[i].depth == depth + 1 &&
+	     i < xml->count && s3_xml_depth(xml, i) > depth; i++) {
+		if (s3_xml_depth(xml, i) == depth + 1 &&
 		    strcmp(s3_xml_name(xml, i), name) == 0)
 			return s3_xml_text(xml, i);
 	}

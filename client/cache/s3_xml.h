@@ -8,8 +8,8 @@
 
 #include "protocol/base/bytes.h"
 
-#define S3_XML_BODY_MAX     (8U * 1024 * 1024)
-#define S3_XML_ELEMENTS_MAX 32768U
+#define S3_XML_BODY_MAX     (8UL * 1024 * 1024)
+#define S3_XML_ELEMENTS_MAX 32768UL
 #define S3_XML_DEPTH_MAX    16U
 
 /* In document order: an element comes before those inside it. */
@@ -20,16 +20,17 @@ struct s3_xml_element {
 };
 
 struct s3_xml {
-	struct s3_xml_element *elements; /* owned */
 	size_t count;
-	size_t capacity;
-	struct buffer text; /* names and texts, each ended by a NUL */
+	struct buffer elements; /* struct s3_xml_element, count of them */
+	struct buffer text;     /* names and texts, each ended by a NUL */
 };
 
 /* -EBADMSG unless it is one whole XML document within the limits; -ENOMEM. */
 must_check int s3_xml_parse(struct bytes body, struct s3_xml *ret_xml);
 void s3_xml_clear(struct s3_xml *xml);
 
+/* The root's is 0. */
+unsigned s3_xml_depth(const struct s3_xml *xml, size_t index);
 const char *s3_xml_name(const struct s3_xml *xml, size_t index);
 /* Leading and trailing white space is not in it. */
 const char *s3_xml_text(const struct s3_xml *xml, size_t index);
@@ -40,4 +41,4 @@ const char *s3_xml_find(const struct s3_xml *xml, size_t parent,
                         const char *name);
 
 /* For cleanup(s3_xml_clear) on a local struct s3_xml. */
-#define cleanup_s3_xml __attribute__((__cleanup__(s3_xml_clear)))
+#define cleanup_xml __attribute__((__cleanup__(s3_xml_clear)))

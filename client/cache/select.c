@@ -1,5 +1,6 @@
 #include "client/cache/select.h"
 
+#include "protocol/base/text.h"
 #include "protocol/nix/store_uri.h"
 
 #include <stdio.h>
@@ -17,6 +18,20 @@ static void list_names(const struct agent_status *status, char *out,
 
 		at += len > 0 ? (size_t)len : 0;
 	}
+}
+
+/* What the person asked for, fit to be shown. */
+static void explain(const char *wanted, const char *what, const char *names,
+                    char *why, size_t why_size)
+{
+	char shown[200];
+	int len;
+
+	text_printable(wanted, strlen(wanted), shown, sizeof(shown));
+	len = snprintf(why, why_size, "%s: ", shown);
+	if (len > 0 && (size_t)len < why_size)
+		(void)snprintf(why + len, why_size - (size_t)len, "%s: %s",
+		               what, names);
 }
 
 static const struct agent_cache *by_name(const struct agent_status *status,
@@ -70,18 +85,17 @@ const struct agent_cache *select_cache(const struct agent_status *status,
 	if (found)
 		return found;
 	if (!strstr(wanted, "://")) {
-		(void)snprintf(why, why_size,
-		               "the agent knows no such cache; it knows: %s",
-		               names);
+		explain(wanted, "the agent knows no such cache; it knows",
+		        names, why, why_size);
 		return NULL;
 	}
 	if (store_uri_parse(wanted, &uri, why, why_size) < 0)
 		return NULL;
 	found = by_place(status, &uri);
 	if (!found)
-		(void)snprintf(why, why_size,
-		               "no cache of the agent is at that place: add a "
-		               "[cache] section for it; it knows: %s",
-		               names);
+		explain(wanted,
+		        "no cache of the agent is at that place: add a [cache] "
+		        "section for it; it knows",
+		        names, why, why_size);
 	return found;
 }

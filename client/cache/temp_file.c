@@ -197,10 +197,12 @@ int temp_file_clean(const char *directory, int64_t max_age_s, size_t *count)
 
 	if (!dir)
 		return errno == ENOENT ? 0 : -errno;
+	/* cppcheck-suppress readdirCalled ; no other thread has this DIR */
 	while ((entry = readdir(dir))) {
-		if (is_ours(entry->d_name))
+		if (is_ours(entry->d_name)) {
 			*count += clean_entry(dirfd(dir), entry->d_name,
 			                      max_age_s);
+		}
 	}
 	(void)closedir(dir);
 	return 0;

@@ -12,7 +12,7 @@
 
 #define PAGES_MAX     100U /* of 1000 uploads */
 #define WAIT_AGAIN_MS 1000
-#define ANSWER_MAX    (256U * 1024)
+#define ANSWER_MAX    (256UL * 1024)
 
 /* Where the next page of the listing begins. */
 struct position {
@@ -112,10 +112,11 @@ static int read_reply(const struct uploads_search *search,
 	if (reply->result.outcome == TRANSFER_DONE &&
 	    reply->result.http_status == 200) {
 		rc = read_page(search, &reply->result, page);
-		if (rc == -EBADMSG)
+		if (rc == -EBADMSG) {
 			(void)snprintf(why, why_size,
 			               "unfinished uploads: the server's list "
 			               "is malformed");
+		}
 	} else {
 		s3_error_explain(&reply->result, search->cache,
 		                 "unfinished uploads", why, why_size);
@@ -198,7 +199,7 @@ static int end_those_of(const struct uploads_search *search,
 	int rc = 0, finished;
 
 	for (size_t i = 1; rc == 0 && i < xml->count; i++) {
-		if (xml->elements[i].depth == 1 &&
+		if (s3_xml_depth(xml, i) == 1 &&
 		    strcmp(s3_xml_name(xml, i), "Upload") == 0)
 			rc = submit_abort(search, xml, i);
 	}

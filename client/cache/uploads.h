@@ -7,7 +7,7 @@
 
 #include "client/cache/s3_queue.h"
 
-#define UPLOADS_AGE_MAX_S (24 * 60 * 60)
+#define UPLOADS_AGE_MAX_S (24LL * 60 * 60)
 
 /* All borrowed. */
 struct uploads_search {

@@ -55,10 +55,11 @@ static bool parse(const struct usage *usage, int argc, char **argv)
 static int finish(struct agent *agent, int rc, const struct agent_error *error,
                   const char *done)
 {
-	if (rc != 0)
+	if (rc != 0) {
 		log_error("%s", error->text);
-	else if (done)
+	} else if (done) {
 		(void)puts(done);
+	}
 	agent_close(agent);
 	return rc != 0 ? error->exit_status : EXIT_DONE;
 }

@@ -91,9 +91,10 @@ static void apply_number(struct options *o, int id, const char *value)
 		break;
 	case OPTION_MAX_MEMORY:
 		if (number_parse_size(value, &o->push.max_memory) < 0 ||
-		    o->push.max_memory < PACK_BUDGET_MIN)
+		    o->push.max_memory < PACK_BUDGET_MIN) {
 			usage_wrong(&usage, "--max-memory takes a size of at "
 			                    "least 64M");
+		}
 		break;
 	case OPTION_HELP:
 		usage_help(&usage);

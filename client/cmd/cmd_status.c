@@ -138,12 +138,13 @@ int cmd_status(int argc, char **argv)
 		log_error("%s", error.text);
 		return error.exit_status;
 	}
-	if (form == OPTION_JSON)
+	if (form == OPTION_JSON) {
 		exit_status = print_json(&status);
-	else if (form == OPTION_HARDENING)
+	} else if (form == OPTION_HARDENING) {
 		print_hardening(&status);
-	else
+	} else {
 		print_status(&status);
+	}
 	agent_status_clear(&status);
 	return exit_status;
 }

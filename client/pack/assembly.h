@@ -5,30 +5,11 @@
  */
 #pragma once
 
-#include "client/pack/pack.h"
+#include "client/pack/notes.h"
 #include "client/pack/region.h"
 
 /* S3's limit. */
 #define ASSEMBLY_PARTS_MAX 10000
-
-/* An event on its way to the conductor. */
-struct note {
-	struct pack_event event;
-	struct note *next;
-};
-
-/* First in, first out. */
-struct notes {
-	struct note *first; /* owned */
-	struct note *last;
-};
-
-void notes_add(struct notes *notes, struct note *note);
-/* All of more, in its order; more becomes empty. */
-void notes_add_all(struct notes *notes, struct notes *more);
-/* The first, now the caller's, or NULL. */
-struct note *notes_take(struct notes *notes);
-void notes_clear(struct notes *notes);
 
 struct assembly {
 	struct digest *file_sha256; /* owned */
@@ -50,6 +31,3 @@ must_check int assembly_add(struct assembly *assembly, struct region *block,
 /* After the last block: the hash and size of everything. */
 must_check int assembly_end(struct assembly *assembly,
                             struct nix_hash *ret_hash, uint64_t *ret_size);
-
-/* Frees a note and, if it still has one, its part. */
-void note_free(struct note *note);

@@ -139,8 +139,8 @@ static int run_zstd(struct compressor *c, struct bytes in, uint8_t *out,
 	return 0;
 }
 
-/* A dictionary larger than the input is never used, but would be cleared for
- * each block: 300 small paths took 20 times as long. */
+/* A dictionary larger than the input is never used, but its tables would be
+ * cleared for each block: 83 paths of 34 KB took half as long again. */
 static int xz_options(int level, size_t len, lzma_options_lzma *ret_options)
 {
 	uint32_t dict = XZ_DICT_MIN;

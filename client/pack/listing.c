@@ -1,5 +1,6 @@
 #include "client/pack/listing.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <stdbool.h>
@@ -31,7 +32,7 @@ static int reserve(struct listing *l, size_t len)
 		l->entries = entries;
 		l->capacity = capacity;
 	}
-	if (l->names_len + len > l->names_capacity) {
+	if (!l->names || l->names_len + len > l->names_capacity) {
 		size_t capacity = l->names_capacity ? l->names_capacity * 2
 		                                    : FIRST_NAMES;
 		char *names = realloc(l->names, capacity);
@@ -55,6 +56,7 @@ static int add(struct listing *l, const char *name, uint8_t type)
 	if (rc < 0)
 		return rc;
 
+	assert(l->names);
 	memcpy(l->names + l->names_len, name, len);
 	l->entries[l->count++] = (struct listing_entry){
 		.offset = (uint32_t)l->names_len,

@@ -244,9 +244,10 @@ static void sign(struct flow *f)
 		return;
 	for (size_t i = 0; paths && i < count; i++)
 		paths[i] = f->uploads[f->to_sign[i]].info;
-	if (paths && signatures)
+	if (paths && signatures) {
 		rc = agent_sign(f->request->agent, f->request->cache_config,
 		                paths, count, signatures, &error);
+	}
 	if (rc != 0) {
 		fail_to_sign(f, &error);
 		return;
@@ -328,10 +329,11 @@ static void say_farewell(struct flow *f)
 	       clock_boot_ms() < until_ms) {
 		if (cache_wait(context(f)->cache, NULL, 0, TICK_MS) < 0)
 			return;
-		while (cache_next(context(f)->cache, &result) == 1)
+		while (cache_next(context(f)->cache, &result) == 1) {
 			upload_take_result(
 				&f->uploads[upload_index(result.tag)],
 				context(f), &result);
+		}
 	}
 }
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FINGERPRINT_MAX (8U * 1024 * 1024)
+#define FINGERPRINT_MAX (8UL * 1024 * 1024)
 
 int plan_make(const struct closure *closure, struct plan *ret_plan)
 {
@@ -201,10 +201,11 @@ size_t *plan_order(const struct plan *plan)
 	if (!sorted || !order)
 		return NULL;
 	for (size_t i = 0; i < plan->closure->count; i++) {
-		if (plan->entries[i].state == PLAN_PUSH)
+		if (plan->entries[i].state == PLAN_PUSH) {
 			sorted[at++] = (struct ordered){
 				i, plan->closure->paths[i].nar_size
 			};
+		}
 	}
 	qsort(sorted, at, sizeof(*sorted), by_size);
 	for (size_t i = 0; i < at; i++)

@@ -175,10 +175,11 @@ static int drop_upstream(struct push *p, struct strings *bases)
 		return fail(error.text);
 	for (size_t i = 0; i < bases->count; i++) {
 		if (plan_is_upstream(&infos[i], p->config->store_dir,
-		                     &p->config->upstream_keys))
+		                     &p->config->upstream_keys)) {
 			free(bases->items[i]);
-		else
+		} else {
 			bases->items[kept++] = bases->items[i];
+		}
 		path_info_clear(&infos[i]);
 	}
 	bases->count = kept;
@@ -219,10 +220,12 @@ static int check_references(struct push *p)
 
 static int open_cache(struct push *p)
 {
-	const struct cache_options options = { .connections = CONNECTIONS };
+	const struct cache_options options = {
+		.agent = p->agent,
+		.connections = CONNECTIONS,
+	};
 	char why[768];
-	int rc = cache_open(p->config, p->agent, &options, &p->cache, why,
-	                    sizeof(why));
+	int rc = cache_open(p->config, &options, &p->cache, why, sizeof(why));
 
 	if (rc < 0)
 		return fail(why);
@@ -295,11 +298,12 @@ static int end_stale_uploads(struct push *p)
 	rc = cache_end_stale_uploads(p->cache, &keys, &ended, why, sizeof(why));
 	if (rc < 0) /* a key may lack the right to list: no reason to stop */
 		progress_notice(p->progress, "unfinished uploads: %s", why);
-	if (ended > 0)
+	if (ended > 0) {
 		progress_notice(p->progress,
 		                "ended %zu unfinished uploads of a push that "
 		                "died",
 		                ended);
+	}
 	return 0;
 }
 

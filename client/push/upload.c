@@ -214,10 +214,11 @@ static void take_part(struct upload *u, const struct upload_context *x,
 		fail_errno(u, rc);
 		return;
 	}
-	if (!u->is_multipart)
+	if (!u->is_multipart) {
 		begin_multipart(u, x);
-	else if (u->upload_id[0])
+	} else if (u->upload_id[0]) {
 		send_part(u, x, part);
+	}
 }
 
 static void complete_if_whole(struct upload *u, const struct upload_context *x)
@@ -380,13 +381,14 @@ void upload_take_result(struct upload *u, const struct upload_context *x,
 		take_success(u, x, result);
 		break;
 	case CACHE_MISSING:
-		if (result->type == CACHE_CHECK)
+		if (result->type == CACHE_CHECK) {
 			begin_packing(u, x);
-		else
+		} else {
 			upload_fail(u, EXIT_FAILED,
 			            "%s: the server has lost the upload: push "
 			            "again",
 			            u->nar_key);
+		}
 		break;
 	case CACHE_FAILED:
 		upload_fail(u, result->exit_status, "%s", result->error);

@@ -247,7 +247,7 @@ int daemon_add_temp_roots(struct daemon *daemon, const struct strings *bases,
 
 static int greet(struct daemon *d, struct daemon_error *error)
 {
-	size_t used;
+	size_t used = 0;
 	int rc;
 
 	worker_put_hello(channel_queue(d->channel));

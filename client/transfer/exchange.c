@@ -20,28 +20,18 @@ struct exchange *exchange_new(uint64_t *bytes_sent)
 {
 	struct exchange *exchange = calloc(1, sizeof(*exchange));
 
-	if (!exchange)
-		return NULL;
-	exchange->easy = curl_easy_init();
-	if (!exchange->easy) {
-		free(exchange);
-		return NULL;
-	}
-	exchange->bytes_sent = bytes_sent;
+	if (exchange)
+		exchange->bytes_sent = bytes_sent;
 	return exchange;
 }
 
-/* Frees the URL, through wiped_heap.h.  A handle that failed before it had a
- * connection still holds its receive buffer, and then refuses BUFFERSIZE (seen
- * with 7.88): it is replaced. */
+/* curl_easy_reset() would leave the parsed URL in the handle until it is used
+ * again (seen in a core of 7.88): a handle is good for one request.  What is
+ * dear about it, connections and TLS sessions, lives elsewhere. */
 static void forget_request(struct exchange *exchange)
 {
-	if (exchange->code == CURLE_OK) {
-		curl_easy_reset(exchange->easy);
-	} else {
-		curl_easy_cleanup(exchange->easy);
-		exchange->easy = curl_easy_init();
-	}
+	curl_easy_cleanup(exchange->easy);
+	exchange->easy = NULL;
 	curl_slist_free_all(exchange->headers);
 	exchange->headers = NULL;
 	exchange->body = NULL;
@@ -53,8 +43,7 @@ void exchange_free(struct exchange *exchange)
 {
 	if (!exchange)
 		return;
-	curl_easy_cleanup(exchange->easy);
-	curl_slist_free_all(exchange->headers);
+	forget_request(exchange);
 	buffer_clear(&exchange->response);
 	free(exchange);
 }
@@ -127,9 +116,10 @@ static size_t read_header(char *line, size_t size, size_t count, void *context)
 
 	value = trimmed(line + sizeof(name) - 1, len - (sizeof(name) - 1));
 	/* Half an ETag is of no use to anyone. */
-	if (value.len < sizeof(exchange->etag))
+	if (value.len < sizeof(exchange->etag)) {
 		text_printable((const char *)value.data, value.len,
 		               exchange->etag, sizeof(exchange->etag));
+	}
 	return len;
 }
 
@@ -203,9 +193,10 @@ static CURLcode set_texts(CURL *easy, const struct exchange_settings *settings,
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
 		CURLcode code = CURLE_OK;
 
-		if (texts[i].value)
+		if (texts[i].value) {
 			code = curl_easy_setopt(easy, texts[i].option,
 			                        texts[i].value);
+		}
 		if (code != CURLE_OK)
 			return code;
 	}
@@ -339,9 +330,10 @@ static CURLcode setup(struct exchange *exchange,
 		code = set_longs(exchange, settings, request);
 	if (code == CURLE_OK)
 		code = set_pointers(exchange);
-	if (code == CURLE_OK)
+	if (code == CURLE_OK) {
 		code = set_texts(exchange->easy, settings,
 		                 request->target->url);
+	}
 	if (code == CURLE_OK)
 		code = set_method(exchange->easy, request);
 	if (code == CURLE_OK)
@@ -363,6 +355,7 @@ CURLcode exchange_setup(struct exchange *exchange,
 	buffer_init(&exchange->response, request->response_max
 	                                         ? request->response_max
 	                                         : TRANSFER_RESPONSE_MAX);
+	exchange->easy = curl_easy_init();
 	exchange->code = exchange->easy ? setup(exchange, settings, request)
 	                                : CURLE_OUT_OF_MEMORY;
 	return exchange->code;
@@ -447,10 +440,11 @@ static void read_answer(struct exchange *exchange,
 	/* Before 8.12 it may be negative. */
 	(void)curl_easy_getinfo(exchange->easy, CURLINFO_RETRY_AFTER,
 	                        &retry_after);
-	if (retry_after > 0)
+	if (retry_after > 0) {
 		result->retry_after = retry_after < INT32_MAX
 		                              ? (uint32_t)retry_after
 		                              : INT32_MAX;
+	}
 	memcpy(result->etag, exchange->etag, sizeof(result->etag));
 }
 
@@ -463,12 +457,13 @@ void exchange_finish(struct exchange *exchange,
 	if (exchange->code == CURLE_OK && !exchange->has_whole_head)
 		exchange->code = CURLE_PARTIAL_FILE;
 	result.outcome = outcome_of(exchange);
-	if (result.outcome == TRANSFER_DONE)
+	if (result.outcome == TRANSFER_DONE) {
 		read_answer(exchange, &result);
-	else
+	} else {
 		text_printable(harmless_text(exchange),
 		               strlen(harmless_text(exchange)), result.detail,
 		               sizeof(result.detail));
+	}
 	result.response = exchange->response;
 	buffer_init(&exchange->response, 0);
 	forget_request(exchange);

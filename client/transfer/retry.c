@@ -50,10 +50,11 @@ bool retry_next(struct retry *retry, const struct transfer_result *result,
 	if (!is_transient(result) || retry->tries >= RETRY_TRIES_MAX)
 		return false;
 
-	if (result->outcome == TRANSFER_DONE)
+	if (result->outcome == TRANSFER_DONE) {
 		asked = result->retry_after < RETRY_AFTER_MAX
 		                ? result->retry_after
 		                : RETRY_AFTER_MAX;
+	}
 	retry->wait_ms = asked * 1000 + jitter_ms(retry->tries, random);
 	/* A saturated machine behind the address stays so: the next connection
 	 * may land on another (Backblaze's advice). */

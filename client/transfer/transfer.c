@@ -121,9 +121,10 @@ void transfer_close(struct transfer *transfer)
 	for (struct exchange *x = transfer->made; x; x = next) {
 		next = x->next_made;
 		/* One that is not in there is refused, no more. */
-		if (x->easy)
+		if (x->easy) {
 			(void)curl_multi_remove_handle(transfer->multi,
 			                               x->easy);
+		}
 		exchange_free(x);
 	}
 	if (transfer->multi)
@@ -226,6 +227,17 @@ static int drive(struct transfer *t)
 	return errno_of(code);
 }
 
+static short curl_events(short events)
+{
+	short out = 0;
+
+	if (events & POLLIN)
+		out |= CURL_WAIT_POLLIN;
+	if (events & POLLOUT)
+		out |= CURL_WAIT_POLLOUT;
+	return out;
+}
+
 static int poll_all(struct transfer *t, const struct pollfd *extra,
                     unsigned extra_count, int timeout_ms)
 {
@@ -234,12 +246,7 @@ static int poll_all(struct transfer *t, const struct pollfd *extra,
 	for (unsigned i = 0; i < extra_count; i++) {
 		fds[i] = (struct curl_waitfd){
 			.fd = extra[i].fd,
-			.events = (short)((extra[i].events & POLLIN
-			                           ? CURL_WAIT_POLLIN
-			                           : 0) |
-			                  (extra[i].events & POLLOUT
-			                           ? CURL_WAIT_POLLOUT
-			                           : 0)),
+			.events = curl_events(extra[i].events),
 		};
 	}
 	return errno_of(

@@ -10,7 +10,7 @@
 
 #include <poll.h>
 
-#define TRANSFER_RESPONSE_MAX (8U * 1024 * 1024)
+#define TRANSFER_RESPONSE_MAX (8UL * 1024 * 1024)
 
 struct transfer_request {
 	/* Borrowed until the result; a copy of the URL is kept and wiped. */

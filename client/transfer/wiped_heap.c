@@ -22,7 +22,7 @@ void *wiped_heap_realloc(void *old, size_t size)
 
 	if (size > 0 && size <= usable && size >= usable / 2)
 		return old;
-	moved = malloc(size);
+	moved = malloc(size > 0 ? size : 1);
 	if (!moved || !old)
 		return moved;
 

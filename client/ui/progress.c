@@ -86,7 +86,7 @@ static const char *name_of(const char *store_path)
 
 static void begin_event(struct buffer *out, const char *event)
 {
-	buffer_init(out, LINE_MAX_SIZE * 4);
+	buffer_init(out, LINE_MAX_SIZE * 4UL);
 	buffer_append_char(out, '{');
 	json_put_text_member(out, "event", bytes_of_text(event));
 }

@@ -64,7 +64,7 @@ int number_parse_duration(const char *text, uint64_t *ret_seconds)
 		return 0;
 
 	do {
-		uint64_t value, unit;
+		uint64_t value = 0, unit;
 		int rc = take_digits(&text, &value);
 
 		if (rc < 0)
@@ -86,7 +86,7 @@ int number_parse_size(const char *text, uint64_t *ret_bytes)
 {
 	static const char units[] = "KMGT";
 	const char *unit;
-	uint64_t value;
+	uint64_t value = 0;
 	int rc;
 
 	rc = take_digits(&text, &value);

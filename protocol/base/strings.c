@@ -34,17 +34,17 @@ static int make_room(struct strings *list)
 
 int strings_add(struct strings *list, const char *text, size_t len)
 {
-	char *copy;
 	int rc;
 
 	rc = make_room(list);
 	if (rc < 0)
 		return rc;
 
-	copy = strndup(text, len);
-	if (!copy)
+	list->items[list->count] = strndup(text, len);
+	if (!list->items[list->count])
 		return -ENOMEM;
-	list->items[list->count++] = copy;
+
+	list->count++;
 	return 0;
 }
 
@@ -74,10 +74,11 @@ void strings_sort(struct strings *list)
 
 	qsort((void *)list->items, list->count, sizeof(*list->items), compare);
 	for (size_t i = 1; i < list->count; i++) {
-		if (strcmp(list->items[kept], list->items[i]) == 0)
+		if (strcmp(list->items[kept], list->items[i]) == 0) {
 			free(list->items[i]);
-		else
+		} else {
 			list->items[++kept] = list->items[i];
+		}
 	}
 	list->count = kept + 1;
 }

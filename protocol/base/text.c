@@ -17,23 +17,27 @@ static size_t ansi_len(const char *text, size_t len)
 	return i < len ? i + 1 : 0;
 }
 
+/* ASCII's, or the first byte of one of Unicode's. */
+static bool is_control(const char *text, size_t len)
+{
+	unsigned char c = (unsigned char)text[0];
+
+	return c < 0x20 || c == 0x7f ||
+	       (c == 0xc2 && len > 1 && (unsigned char)text[1] < 0xa0);
+}
+
 void text_printable(const char *text, size_t len, char *out, size_t size)
 {
 	size_t at = 0;
 
 	for (size_t i = 0; i < len && at + 1 < size; i++) {
-		unsigned char c = (unsigned char)text[i];
 		size_t skip = ansi_len(text + i, len - i);
 
 		if (skip > 0) {
 			i += skip - 1;
 			continue;
 		}
-		out[at++] = c < 0x20 || c == 0x7f ||
-		                            (c == 0xc2 && i + 1 < len &&
-		                             (unsigned char)text[i + 1] < 0xa0)
-		                    ? '?'
-		                    : (char)c;
+		out[at++] = is_control(text + i, len - i) ? '?' : text[i];
 	}
 	out[at] = '\0';
 }

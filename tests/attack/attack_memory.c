@@ -103,10 +103,12 @@ static void search(struct attack *attack, unsigned long address, size_t len)
 	while ((needle = needles_find(attack->needles, window, &at))) {
 		if (at - 1 + needle->len <= attack->tail)
 			continue;
-		if (attack->hit_count++ < HITS_SHOWN)
-			(void)printf("hit %s: %s at %#lx\n",
-			             route_names[attack->route], needle->name,
-			             address + at - 1 - attack->tail);
+		if (attack->hit_count++ >= HITS_SHOWN)
+			continue;
+		(void)printf("hit %s: %s at %#llx\n",
+		             route_names[attack->route], needle->name,
+		             (unsigned long long)address + at - 1 -
+		                     attack->tail);
 	}
 
 	attack->tail = window.len < NEEDLE_LEN_MAX - 1 ? window.len

@@ -40,11 +40,12 @@ static const char *const directories[] = { "fd", "fdinfo", "map_files" };
 /* Counts what works; error is 0 or an errno. */
 static int say(const char *name, int error)
 {
-	if (error == 0)
+	if (error == 0) {
 		(void)printf("route %s: works\n", name);
-	else
-		(void)printf("route %s: refused: %s\n", name, strerror(error));
-	return error == 0 ? 1 : 0;
+		return 1;
+	}
+	(void)printf("route %s: refused: %s\n", name, strerror(error));
+	return 0;
 }
 
 /* Access was granted if only the address was wrong. */

@@ -8,6 +8,7 @@
 #include <sodium.h>
 
 #include <fcntl.h>
+#include <grp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,9 +18,32 @@
 #include <time.h>
 #include <unistd.h>
 
+/* A number that survives the exec; the shell and meson use the low ones. */
+#define TOOLS_FD 100
+#define NOBODY   65534
+
 #define BINARY_WINDOW 8
 #define TEXT_WINDOW   16
 #define NEEDLES_TEXT  (NEEDLES_MAX * (NEEDLE_NAME_MAX + 2 * 64UL))
+
+int prey_open_tools(const char *directory, char *program)
+{
+	char *argv[] = { program, NULL };
+	const char *name;
+	int fd = open(directory, O_PATH | O_DIRECTORY);
+
+	if (fd < 0 || dup2(fd, TOOLS_FD) < 0)
+		return -1;
+	(void)close(fd);
+	if (!program || geteuid() != 0)
+		return 0;
+
+	name = strrchr(program, '/');
+	if (setgroups(0, NULL) < 0 || setgid(NOBODY) < 0 || setuid(NOBODY) < 0)
+		return -1;
+	(void)execveat(TOOLS_FD, name ? name + 1 : program, argv, environ, 0);
+	return -1;
+}
 
 int prey_start_plain(const struct vault_rig *rig)
 {
@@ -62,13 +86,41 @@ int prey_kill(int pid, int signal)
 	return WTERMSIG(status);
 }
 
+bool prey_status_has(int pid, const char *line)
+{
+	static char status[8192];
+	char path[64], wanted[128];
+	FILE *file;
+	size_t len;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	file = fopen(path, "re");
+	if (!file)
+		return false;
+	len = fread(status, 1, sizeof(status) - 1, file);
+	(void)fclose(file);
+	status[len] = '\0';
+	(void)snprintf(wanted, sizeof(wanted), "\n%s\n", line);
+	return strstr(status, wanted) != NULL;
+}
+
+bool prey_has(const struct vault_rig *rig, const char *name,
+              enum measure_state state)
+{
+	for (size_t i = 0; i < rig->measure_count; i++) {
+		if (strcmp(rig->measures[i].name, name) == 0)
+			return rig->measures[i].state == state;
+	}
+	return false;
+}
+
 int prey_use_vault(struct vault_rig *rig, size_t count)
 {
 	struct buffer request;
 	struct wire_frame frame;
 	int rc = 0;
 
-	buffer_init(&request, WIRE_FRAME_MAX);
+	buffer_init(&request, (size_t)WIRE_FRAME_MAX);
 	for (size_t i = 0; i < count && rc == 0; i++) {
 		vault_rig_put_sign(&request, i, (uint16_t)(i % 2));
 		if (!vault_rig_ask(rig, &request, &frame) ||
@@ -139,24 +191,26 @@ static void put_day_key(struct buffer *out, const struct vault_rig *rig)
 static void put_needles(struct buffer *out, const struct vault_rig *rig)
 {
 	for (size_t i = 0; i < VAULT_RIG_SLOTS; i++) {
-		if (rig->slots[i].kind == SECRET_SIGNING_KEY)
+		if (rig->slots[i].kind == SECRET_SIGNING_KEY) {
 			put_signing_key(out, rig, i);
-		else
-			put_windows(out, "s3", bytes_of_text(rig->texts[i]),
-			            TEXT_WINDOW);
+			continue;
+		}
+		put_windows(out, "s3", bytes_of_text(rig->texts[i]),
+		            TEXT_WINDOW);
 	}
 	put_day_key(out, rig);
 }
 
-static void run(int tools, const char *program, int pid, const int fds[2])
+static void run(const char *program, int pid, const int fds[2])
 {
-	char pid_text[16];
-	char *argv[] = { (char *)(uintptr_t)program, pid_text, NULL };
+	char name[64], pid_text[16];
+	char *argv[] = { name, pid_text, NULL };
 
+	(void)snprintf(name, sizeof(name), "%s", program);
 	(void)snprintf(pid_text, sizeof(pid_text), "%d", pid);
 	if (dup2(fds[0], STDIN_FILENO) < 0 || dup2(fds[1], STDOUT_FILENO) < 0)
 		_exit(126);
-	(void)execveat(tools, program, argv, environ, 0);
+	(void)execveat(TOOLS_FD, program, argv, environ, 0);
 	_exit(127);
 }
 
@@ -168,8 +222,8 @@ static void print_comment(const char *program, const char *text)
 		(void)printf("# %s: %.*s\n", program, (int)(end - text), text);
 }
 
-int prey_attack(int tools, const char *program, int pid,
-                const struct vault_rig *rig, char *text)
+int prey_attack(const char *program, int pid, const struct vault_rig *rig,
+                char *text)
 {
 	int in[2], out[2], status;
 	struct buffer needles;
@@ -182,7 +236,7 @@ int prey_attack(int tools, const char *program, int pid,
 	if (child < 0)
 		return -1;
 	if (child == 0)
-		run(tools, program, pid, (int[]){ in[0], out[1] });
+		run(program, pid, (int[]){ in[0], out[1] });
 
 	(void)close(in[0]);
 	(void)close(out[1]);

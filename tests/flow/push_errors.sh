@@ -94,7 +94,8 @@ done
 check_status 'a store that is not there' 1 \
 	timeout 60 "$client" push --store "$W/no-store" "$top"
 full_disk() {
-	timeout 60 "$client" push --store "$nix_root" --dry-run "$top" >/dev/full
+	timeout 60 "$client" push --store "$nix_root" --dry-run --json "$top" \
+		>/dev/full
 }
 check_status 'a standard output that is full' 1 full_disk
 

@@ -94,7 +94,7 @@ check 'the cache is whole' s3_is_whole
 g=$(closure g 3)
 leaf=$(nix_paths "$g" | grep package-0)
 secret_file "$W/upstream" "$upstream"
-nix store sign --store "$nix_root" -k "$W/upstream" "$leaf"
+nix store sign --quiet --store "$nix_root" -k "$W/upstream" "$leaf"
 check 'a closure with a path that an upstream signed' push --to main "$g"
 check 'is there' has_narinfo "$g"
 check_fails 'that path is not' has_narinfo "$leaf"

@@ -23,7 +23,7 @@ agent_start
 # One peer may have 16 connections; these are all peers of their own.
 waiting=()
 for ((i = 0; i < requests; i++)); do
-	("$client" unlock 2>"$W/error.$i" || echo "$i: $?" >>"$W/failed") &
+	("$client" unlock -q 2>"$W/error.$i" || echo "$i: $?" >>"$W/failed") &
 	waiting+=($!)
 	# The agent takes 64 connections at once; the rest come after these.
 	((i != 59)) || { wait_for 20 test -s "$W/runs" && touch "$W/go-on"; }
@@ -39,10 +39,10 @@ check_same 'and the agent says so' 1 "$(status_field sourceRuns)"
 
 # After a lock it is one again.
 rm "$W/go-on"
-"$client" lock
+"$client" lock -q
 waiting=()
 for ((i = 0; i < 20; i++)); do
-	"$client" unlock &
+	"$client" unlock -q &
 	waiting+=($!)
 done
 wait_for 20 test "$(wc -l <"$W/runs")" = 2

@@ -53,7 +53,7 @@ else
 	skip 'env: the look sees what else is there' 'environ is unreadable'
 fi
 check_fails 'env: nor in any argument' in_some_argv "$seed"
-"$client" lock
+"$client" lock -q
 check_status 'env: once spent it cannot be had again' 5 "$client" unlock
 check_says 'env: and that is said' 'spent|once|again'
 agent_stop

@@ -70,11 +70,13 @@ agent_processes() {
 	pgrep -P "$pid"
 }
 
+# Also when it was started in a sub-shell, whose variables are not ours.
 agent_stop() {
 	local pid=${NIXCACHE_AGENT_PID:-}
-	[[ $pid ]] || return 0
-	"$agent" -k >/dev/null 2>&1 || kill "$pid" 2>/dev/null
-	wait_for 5 gone "$pid" || kill -KILL "$pid" 2>/dev/null
+	[[ $pid || -S $agent_socket ]] || return 0
+	"$agent" -k >/dev/null 2>&1 || { [[ $pid ]] && kill "$pid" 2>/dev/null; }
+	[[ ! $pid ]] || wait_for 5 gone "$pid" || kill -KILL "$pid" 2>/dev/null
+	wait_for 5 test ! -S "$agent_socket" || rm -f "$agent_socket"
 	unset NIXCACHE_AGENT_SOCK NIXCACHE_AGENT_PID
 }
 

@@ -108,6 +108,7 @@ static int refuse(enum agent_outcome outcome, struct agent_error *error)
 	return (int)outcome;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): agent_call.h has it so */
 int agent_presign(struct agent *agent, const char *cache,
                   const struct s3_object_request *requests, size_t count,
                   struct agent_signed_request *ret_requests,

@@ -76,18 +76,5 @@ s3_keys() {
 # The narinfos of the bucket name NARs that are there, and references that
 # have narinfos: what a reader may meet at any time.
 s3_is_whole() {
-	local keys key text name url status=0
-	keys=$(s3_keys)
-	while read -r key; do
-		text=$(s3 get "$bucket" "$key")
-		url=$(sed -n 's/^URL: //p' <<<"$text")
-		grep -qxF "nix/cache/$url" <<<"$keys" ||
-			{ echo "$key: no $url"; status=1; }
-		# shellcheck disable=SC2013 # names, all on one line
-		for name in $(sed -n 's/^References: //p' <<<"$text"); do
-			grep -qxF "nix/cache/${name:0:32}.narinfo" <<<"$keys" ||
-				{ echo "$key: refers to $name"; status=1; }
-		done
-	done < <(grep '\.narinfo$' <<<"$keys")
-	return $status
+	s3 is-whole "$bucket" nix/cache/
 }

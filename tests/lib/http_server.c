@@ -14,8 +14,8 @@
 
 #define CONNECTIONS_MAX 96
 #define REQUESTS_MAX    1024
-#define REQUEST_MAX     (8U * 1024 * 1024)
-#define CHUNK           (64U * 1024)
+#define REQUEST_MAX     (8UL * 1024 * 1024)
+#define CHUNK           (64UL * 1024)
 #define TLS_HANDSHAKE   0x16 /* first byte of a client that wants TLS */
 
 struct connection {
@@ -142,6 +142,8 @@ static bool take_request(struct http_server *s, struct connection *c)
 		return false;
 	head_len = (size_t)(end - c->in.data) + 4;
 	head = strndup((const char *)c->in.data, head_len);
+	if (!head)
+		abort();
 	body_len = body_len_of(head);
 	if (c->in.len < head_len + body_len) {
 		/* Only one that does not wait for the body can be due. */
@@ -201,9 +203,10 @@ static void *serve(void *context)
 	struct pollfd fds[CONNECTIONS_MAX + 2];
 
 	for (;;) {
-		for (size_t i = 0; i < CONNECTIONS_MAX; i++)
+		for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
 			fds[i] = (struct pollfd){ .fd = s->connections[i].fd,
 				                  .events = POLLIN };
+		}
 		fds[CONNECTIONS_MAX] =
 			(struct pollfd){ .fd = s->listener, .events = POLLIN };
 		fds[CONNECTIONS_MAX + 1] =

@@ -156,14 +156,14 @@ static void send_all(int fd, struct buffer *b, const struct script *s)
 
 static bool greet(int in, int out, struct buffer *b, const struct script *s)
 {
-	uint64_t number;
+	uint8_t two_numbers[16];
 
-	if (!get_number(in, &number) || !get_number(in, &number))
+	if (fd_read_full(in, two_numbers, 16) != 16)
 		return false;
 	buffer_put_u64_le(b, 0x6478696f);
 	buffer_put_u64_le(b, s->version);
 	send_all(out, b, s);
-	if (!get_number(in, &number) || !get_number(in, &number))
+	if (fd_read_full(in, two_numbers, 16) != 16)
 		return false;
 	if (s->version >= 0x121)
 		put(b, "2.8.0");
@@ -176,11 +176,28 @@ static bool greet(int in, int out, struct buffer *b, const struct script *s)
 	return true;
 }
 
+static void put_answer(struct buffer *b, const struct script *s,
+                       uint64_t question, unsigned index)
+{
+	if (s->is_chatty)
+		put_chatter(b);
+	if (s->error) {
+		put_error(b, s->error);
+		return;
+	}
+	buffer_put_u64_le(b, 0x616c7473);
+	if (question == 26) {
+		put_info(b, s, index);
+	} else {
+		buffer_put_u64_le(b, 1);
+	}
+}
+
 static void serve(int in, int out, const struct script *s)
 {
 	cleanup_buffer struct buffer b;
+	unsigned index, roots = 0, infos = 0;
 	uint64_t question;
-	unsigned index;
 
 	buffer_init(&b, (size_t)16 * 1024 * 1024);
 	if (!greet(in, out, &b, s))
@@ -189,18 +206,11 @@ static void serve(int in, int out, const struct script *s)
 	     n++) {
 		if (s->die_after == n)
 			return;
-		if (s->is_chatty)
-			put_chatter(&b);
-		if (s->error) {
-			put_error(&b, s->error);
-		} else {
-			buffer_put_u64_le(&b, 0x616c7473);
-			if (question == 26) {
-				put_info(&b, s, index);
-			} else {
-				buffer_put_u64_le(&b, 1);
-			}
-		}
+		roots += question == 11 ? 1 : 0;
+		infos += question == 26 ? 1 : 0;
+		if (s->wants_roots && infos > roots)
+			return;
+		put_answer(&b, s, question, index);
 		send_all(out, &b, s);
 	}
 }
@@ -258,10 +268,11 @@ void place_remove(struct place *p)
 int open_spawned(const struct place *p, const char *program, const char *store,
                  struct daemon **ret_daemon, struct daemon_error *error)
 {
-	cleanup_free char *before = strdup(getenv("PATH"));
+	char before[4096];
 	char link[128];
 	int rc;
 
+	(void)snprintf(before, sizeof(before), "%s", getenv("PATH"));
 	(void)snprintf(link, sizeof(link), "%s/nix-daemon", p->dir);
 	if (program)
 		CHECK(symlink(program, link) == 0);

@@ -25,6 +25,7 @@ struct script {
 	unsigned count;
 	bool is_chatty;     /* logs before each answer */
 	bool is_drop_wise;  /* writes single bytes */
+	bool wants_roots;   /* an info only after a temporary root */
 	unsigned die_after; /* this many questions; 0: never */
 	const char *error;  /* the answer to each question */
 };

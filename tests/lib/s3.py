@@ -6,6 +6,7 @@ usage: s3.py make-bucket BUCKET [--public]
        s3.py get|head|delete BUCKET KEY
        s3.py list BUCKET [PREFIX]           size, a tab, key
        s3.py list-uploads BUCKET            upload id, a tab, key
+       s3.py is-whole BUCKET PREFIX         what a reader may meet; see below
        s3.py presign METHOD BUCKET KEY [SECONDS]
 
 S3_ENDPOINT, S3_REGION, S3_KEY and S3_SECRET say where and as whom.  Exit
@@ -22,6 +23,7 @@ import urllib.parse
 import xml.etree.ElementTree as xml
 
 ENDPOINT = urllib.parse.urlsplit(os.environ["S3_ENDPOINT"])
+CONNECTION = http.client.HTTPConnection(ENDPOINT.netloc, timeout=60)
 REGION = os.environ.get("S3_REGION", "us-east-1")
 
 
@@ -74,10 +76,9 @@ def request(method, path, query=None, body=b"", extra=None):
     headers["authorization"] = (
         f"AWS4-HMAC-SHA256 Credential={os.environ['S3_KEY']}/{scope},"
         f"SignedHeaders={names},Signature={signed}")
-    connection = http.client.HTTPConnection(ENDPOINT.netloc, timeout=60)
-    connection.request(method, path + ("?" + query if query else ""),
+    CONNECTION.request(method, path + ("?" + query if query else ""),
                        body, headers)
-    answer = connection.getresponse()
+    answer = CONNECTION.getresponse()
     content = answer.read()
     if answer.status >= 300:
         code = "?"
@@ -152,6 +153,27 @@ def list_objects(bucket, prefix=""):
         print(text("Size"), text("Key"), sep="\t")
 
 
+def is_whole(bucket, prefix):
+    """Each narinfo's NAR is there, and the narinfos that it refers to."""
+    query = {"list-type": "2", "prefix": prefix}
+    keys = {text("Key")[len(prefix):] for text in pages(
+        bucket, query, "Contents",
+        {"continuation-token": "NextContinuationToken"})}
+    broken = 0
+    for key in sorted(k for k in keys if k.endswith(".narinfo")):
+        _, content = request("GET", object_path(bucket, prefix + key))
+        fields = dict(line.split(": ", 1)
+                      for line in content.decode().splitlines())
+        needs = [name[:32] + ".narinfo"
+                 for name in fields["References"].split()]
+        for need in [fields["URL"], *needs]:
+            if need not in keys:
+                print(f"{key}: needs {need}")
+                broken += 1
+    if broken:
+        sys.exit(1)
+
+
 def list_uploads(bucket):
     query = {"uploads": ""}
     for text in pages(bucket, query, "Upload",
@@ -162,7 +184,8 @@ def list_uploads(bucket):
 
 COMMANDS = {"make-bucket": make_bucket, "put": put, "get": get, "head": head,
             "delete": delete, "list": list_objects,
-            "list-uploads": list_uploads, "presign": presign}
+            "list-uploads": list_uploads, "is-whole": is_whole,
+            "presign": presign}
 
 if len(sys.argv) < 3 or sys.argv[1] not in COMMANDS:
     print(__doc__, file=sys.stderr)

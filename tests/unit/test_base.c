@@ -15,18 +15,19 @@ static void durations_are_strict(void)
 		int rc;
 		uint64_t want;
 	} cases[] = {
-		{ "90", 0, 90 },      { "90s", 0, 90 },
-		{ "15m", 0, 900 },    { "12h", 0, 43200 },
-		{ "1h30m", 0, 5400 }, { "2d", 0, 172800 },
-		{ "", -EINVAL, 0 },   { "h", -EINVAL, 0 },
-		{ "1x", -EINVAL, 0 }, { "-1", -EINVAL, 0 },
+		{ "90", 0, 90 },       { "90s", 0, 90 },
+		{ "15m", 0, 900 },     { "12h", 0, 43200 },
+		{ "1h30m", 0, 5400 },  { "2d", 0, 172800 },
+		{ "", -EINVAL, 0 },    { "h", -EINVAL, 0 },
+		{ "1x", -EINVAL, 0 },  { "-1", -EINVAL, 0 },
 		{ "1 h", -EINVAL, 0 }, { "99999999999999999999h", -ERANGE, 0 },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		uint64_t got = 0;
 
-		CHECK(number_parse_duration(cases[i].text, &got) == cases[i].rc);
+		CHECK(number_parse_duration(cases[i].text, &got) ==
+		      cases[i].rc);
 		if (cases[i].rc == 0)
 			CHECK(got == cases[i].want);
 	}
@@ -113,7 +114,8 @@ int main(void)
 		  a_buffer_stops_at_its_maximum_and_stays_failed },
 		{ "every truncation of a cursor fails",
 		  every_truncation_of_a_cursor_fails },
-		{ "strings are sorted and unique", strings_are_sorted_and_unique },
+		{ "strings are sorted and unique",
+		  strings_are_sorted_and_unique },
 		{ "untrusted text loses its escapes",
 		  untrusted_text_loses_its_escapes },
 	};

@@ -43,9 +43,10 @@ static void media_types_are_those_of_nix(void)
 		{ "other", "application/octet-stream" },
 	};
 
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		CHECK(strcmp(names_content_type(cases[i].key), cases[i].type) ==
 		      0);
+	}
 }
 
 static int parse(const char *text, struct cache_info *ret_info)
@@ -161,7 +162,7 @@ static void a_cache_that_cannot_be_opened_says_why(void)
 	struct cache *cache = NULL;
 	char why[256] = "";
 
-	CHECK(cache_open(&config, NULL, &options, &cache, why, sizeof(why)) ==
+	CHECK(cache_open(&config, &options, &cache, why, sizeof(why)) ==
 	      -EINVAL);
 	CHECK(cache == NULL && why[0] != '\0');
 	cache_close(cache);

@@ -3,9 +3,10 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/random.h>
+#include <sys/types.h>
 
 /* Waits between tries are a random part of a growing time: here none. */
+ssize_t getrandom(void *out, size_t len, unsigned flags);
 ssize_t getrandom(void *out, size_t len, unsigned flags)
 {
 	(void)flags;
@@ -13,94 +14,86 @@ ssize_t getrandom(void *out, size_t len, unsigned flags)
 	return (ssize_t)len;
 }
 
+static const struct {
+	const char *what;
+	const char *answer;
+	const char *says;
+	enum cache_step_type type;
+	enum cache_outcome outcome;
+} answers[] = {
+	{ "check: there", STAGE_OK, "", CACHE_CHECK, CACHE_OK },
+	{ "check: not there", STAGE_STATUS("404 N"), "", CACHE_CHECK,
+	  CACHE_MISSING },
+	{ "check: may not list", STAGE_STATUS("403 F"), "", CACHE_CHECK,
+	  CACHE_MISSING },
+	{ "check: wrong region", STAGE_STATUS("400 B"), "answered 400",
+	  CACHE_CHECK, CACHE_FAILED },
+	{ "get: not there", STAGE_BODY("404 N", STAGE_ERROR("NoSuchKey")), "",
+	  CACHE_GET, CACHE_MISSING },
+	{ "get: no bucket", STAGE_BODY("404 N", STAGE_ERROR("NoSuchBucket")),
+	  "no bucket bucket", CACHE_GET, CACHE_FAILED },
+	{ "get: may not list", STAGE_BODY("403 F", STAGE_ERROR("AccessDenied")),
+	  "", CACHE_GET, CACHE_MISSING },
+	{ "get: cap reached",
+	  STAGE_BODY("403 F", "<Error><Code>AccessDenied</Code><Message>"
+	                      "transaction cap exceeded</Message></Error>"),
+	  "limit of the account", CACHE_GET, CACHE_FAILED },
+	{ "get: wrong secret",
+	  STAGE_BODY("403 F", STAGE_ERROR("SignatureDoesNotMatch")),
+	  "credentials refused", CACHE_GET, CACHE_FAILED },
+	{ "get: bare 403", STAGE_STATUS("403 F"), "may not do this", CACHE_GET,
+	  CACHE_FAILED },
+	{ "put: denied", STAGE_BODY("403 F", STAGE_ERROR("AccessDenied")),
+	  "may not do this", CACHE_PUT, CACHE_FAILED },
+	{ "put: no bucket", STAGE_BODY("404 N", STAGE_ERROR("NoSuchBucket")),
+	  "no bucket bucket", CACHE_PUT, CACHE_FAILED },
+	{ "begin: no bucket", STAGE_BODY("404 N", STAGE_ERROR("NoSuchBucket")),
+	  "no bucket bucket", CACHE_BEGIN, CACHE_FAILED },
+	{ "begin: no name", STAGE_OK, "no usable name", CACHE_BEGIN,
+	  CACHE_FAILED },
+	{ "begin: empty name",
+	  STAGE_BODY("200 O", "<InitiateMultipartUploadResult><UploadId/>"
+	                      "</InitiateMultipartUploadResult>"),
+	  "no usable name", CACHE_BEGIN, CACHE_FAILED },
+	{ "part: no such upload",
+	  STAGE_BODY("404 N", STAGE_ERROR("NoSuchUpload")), "", CACHE_PART,
+	  CACHE_MISSING },
+	{ "part: no ETag", STAGE_OK, "no ETag", CACHE_PART, CACHE_FAILED },
+	{ "complete: no such upload",
+	  STAGE_BODY("404 N", STAGE_ERROR("NoSuchUpload")), "", CACHE_COMPLETE,
+	  CACHE_MISSING },
+	{ "complete: no such upload, said late",
+	  STAGE_BODY("200 O", STAGE_ERROR("NoSuchUpload")), "", CACHE_COMPLETE,
+	  CACHE_MISSING },
+	{ "complete: error in a 200",
+	  STAGE_BODY("200 O", STAGE_ERROR("InvalidPart")), "400 InvalidPart",
+	  CACHE_COMPLETE, CACHE_FAILED },
+	{ "complete: done", STAGE_BODY("200 O", STAGE_COMPLETED), "",
+	  CACHE_COMPLETE, CACHE_OK },
+	{ "abort: done", STAGE_STATUS("204 N"), "", CACHE_ABORT, CACHE_OK },
+	{ "abort: gone already",
+	  STAGE_BODY("404 N", STAGE_ERROR("NoSuchUpload")), "", CACHE_ABORT,
+	  CACHE_OK },
+	{ "redirect",
+	  STAGE_BODY("301 M", "<Error><Code>PermanentRedirect</Code>"
+	                      "<Region>eu-1</Region></Error>"),
+	  "set region=eu-1", CACHE_PUT, CACHE_FAILED },
+};
+
 static void what_answers_to_one_request_mean(void)
 {
-	static const struct {
-		const char *what;
-		enum cache_step_type type;
-		const char *answer;
-		enum cache_outcome outcome;
-		const char *says;
-	} cases[] = {
-		{ "check: there", CACHE_CHECK, STAGE_OK, CACHE_OK, "" },
-		{ "check: not there", CACHE_CHECK, STAGE_STATUS("404 N"),
-		  CACHE_MISSING, "" },
-		{ "check: may not list", CACHE_CHECK, STAGE_STATUS("403 F"),
-		  CACHE_MISSING, "" },
-		{ "check: wrong region", CACHE_CHECK, STAGE_STATUS("400 B"),
-		  CACHE_FAILED, "answered 400" },
-		{ "get: not there", CACHE_GET,
-		  STAGE_BODY("404 N", STAGE_ERROR("NoSuchKey")), CACHE_MISSING,
-		  "" },
-		{ "get: no bucket", CACHE_GET,
-		  STAGE_BODY("404 N", STAGE_ERROR("NoSuchBucket")),
-		  CACHE_FAILED, "no bucket bucket" },
-		{ "get: may not list", CACHE_GET,
-		  STAGE_BODY("403 F", STAGE_ERROR("AccessDenied")),
-		  CACHE_MISSING, "" },
-		{ "get: cap reached", CACHE_GET,
-		  STAGE_BODY("403 F",
-		             "<Error><Code>AccessDenied</Code><Message>"
-		             "transaction cap exceeded</Message></Error>"),
-		  CACHE_FAILED, "limit of the account" },
-		{ "get: wrong secret", CACHE_GET,
-		  STAGE_BODY("403 F", STAGE_ERROR("SignatureDoesNotMatch")),
-		  CACHE_FAILED, "credentials refused" },
-		{ "get: bare 403", CACHE_GET, STAGE_STATUS("403 F"),
-		  CACHE_FAILED, "may not do this" },
-		{ "put: denied", CACHE_PUT,
-		  STAGE_BODY("403 F", STAGE_ERROR("AccessDenied")),
-		  CACHE_FAILED, "may not do this" },
-		{ "put: no bucket", CACHE_PUT,
-		  STAGE_BODY("404 N", STAGE_ERROR("NoSuchBucket")),
-		  CACHE_FAILED, "no bucket bucket" },
-		{ "begin: no bucket", CACHE_BEGIN,
-		  STAGE_BODY("404 N", STAGE_ERROR("NoSuchBucket")),
-		  CACHE_FAILED, "no bucket bucket" },
-		{ "begin: no name", CACHE_BEGIN, STAGE_OK, CACHE_FAILED,
-		  "no usable name" },
-		{ "begin: empty name", CACHE_BEGIN,
-		  STAGE_BODY("200 O",
-		             "<InitiateMultipartUploadResult><UploadId/>"
-		             "</InitiateMultipartUploadResult>"),
-		  CACHE_FAILED, "no usable name" },
-		{ "part: no such upload", CACHE_PART,
-		  STAGE_BODY("404 N", STAGE_ERROR("NoSuchUpload")),
-		  CACHE_MISSING, "" },
-		{ "part: no ETag", CACHE_PART, STAGE_OK, CACHE_FAILED,
-		  "no ETag" },
-		{ "complete: no such upload", CACHE_COMPLETE,
-		  STAGE_BODY("404 N", STAGE_ERROR("NoSuchUpload")),
-		  CACHE_MISSING, "" },
-		{ "complete: no such upload, said late", CACHE_COMPLETE,
-		  STAGE_BODY("200 O", STAGE_ERROR("NoSuchUpload")),
-		  CACHE_MISSING, "" },
-		{ "complete: error in a 200", CACHE_COMPLETE,
-		  STAGE_BODY("200 O", STAGE_ERROR("InvalidPart")), CACHE_FAILED,
-		  "400 InvalidPart" },
-		{ "complete: done", CACHE_COMPLETE,
-		  STAGE_BODY("200 O", STAGE_COMPLETED), CACHE_OK, "" },
-		{ "abort: done", CACHE_ABORT, STAGE_STATUS("204 N"), CACHE_OK,
-		  "" },
-		{ "abort: gone already", CACHE_ABORT,
-		  STAGE_BODY("404 N", STAGE_ERROR("NoSuchUpload")), CACHE_OK,
-		  "" },
-		{ "redirect", CACHE_PUT,
-		  STAGE_BODY("301 M", "<Error><Code>PermanentRedirect</Code>"
-		                      "<Region>eu-1</Region></Error>"),
-		  CACHE_FAILED, "set region=eu-1" },
-	};
 	struct strings etags = { .items = NULL };
 
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		const struct http_reply reply = { .answer = cases[i].answer };
+	for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
+		const struct http_reply reply = { .answer = answers[i].answer };
 		const struct cache_step step = {
-			.type = cases[i].type,
+			.type = answers[i].type,
 			.tag = i,
 			.key = STAGE_NAR,
 			.body = (const uint8_t *)"x",
 			.body_len = 1,
-			.upload_id = cases[i].type >= CACHE_PART ? "id" : NULL,
+			.upload_id = answers[i].type >= CACHE_PART ? "id"
+			                                           : NULL,
 			.part_number = 1,
 			.etags = &etags,
 		};
@@ -108,9 +101,9 @@ static void what_answers_to_one_request_mean(void)
 		struct stage s;
 
 		result = stage_run(&s, &reply, 1, &step);
-		if (result.outcome != cases[i].outcome ||
-		    !strstr(result.error, cases[i].says))
-			test_fail(__FILE__, __LINE__, cases[i].what);
+		if (result.outcome != answers[i].outcome ||
+		    !strstr(result.error, answers[i].says))
+			test_fail(__FILE__, __LINE__, answers[i].what);
 		CHECK(http_server_count(s.server) == 1);
 		buffer_clear(&result.response);
 		stage_tear_down(&s);
@@ -347,7 +340,7 @@ static void stale_uploads_are_ended_page_by_page(void)
 
 static void a_list_of_uploads_that_makes_no_sense_is_an_error(void)
 {
-	static const char *const answers[] = {
+	static const char *const lists[] = {
 		STAGE_BODY("403 F", STAGE_ERROR("AccessDenied")),
 		STAGE_BODY("200 OK", "<Other/>"),
 		STAGE_BODY("200 OK", "junk"),
@@ -358,8 +351,8 @@ static void a_list_of_uploads_that_makes_no_sense_is_an_error(void)
 	};
 	struct strings keys = { .items = NULL };
 
-	for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
-		const struct http_reply reply = { .answer = answers[i] };
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+		const struct http_reply reply = { .answer = lists[i] };
 		size_t count = 99;
 		char why[256];
 		struct stage s;

@@ -56,6 +56,7 @@ static void a_closure_has_each_path_once_references_first(void)
 		struct daemon_error error;
 
 		script.shape = shapes[i];
+		script.wants_roots = true;
 		script.count = 600;
 		CHECK(compute(&script, 599, true, &c, &error) == 0);
 		CHECK(shapes[i] == SHAPE_TREE ? c.count > 9 : c.count == 600);

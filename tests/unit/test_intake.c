@@ -19,12 +19,12 @@ static enum vault_outcome parse(const char *text, size_t len,
                                 struct bytes *sections,
                                 struct vault_fault *ret_fault)
 {
-	struct intake intake = {
-		.data = (uint8_t *)(uintptr_t)text,
-		.size = len,
-		.len = len,
-	};
+	static uint8_t memory[4096];
+	struct intake intake;
 
+	intake_init(&intake, memory, sizeof(memory));
+	memcpy(memory, text, len);
+	intake.len = len;
 	return intake_parse(&intake, sections, SLOTS, ret_fault);
 }
 
@@ -33,13 +33,16 @@ static enum vault_outcome parse_copy(const char *text, size_t len)
 {
 	struct bytes sections[SLOTS];
 	struct vault_fault fault;
-	char *copy = malloc(len > 0 ? len : 1);
-	enum vault_outcome outcome = OUTCOME_NOT_LOADED;
+	struct intake intake;
+	enum vault_outcome outcome;
+	void *copy = malloc(len > 0 ? len : 1);
 
-	if (copy) {
-		memcpy(copy, text, len);
-		outcome = parse(copy, len, sections, &fault);
-	}
+	if (!copy)
+		return OUTCOME_NOT_LOADED;
+	memcpy(copy, text, len);
+	intake_init(&intake, copy, len);
+	intake.len = len;
+	outcome = intake_parse(&intake, sections, SLOTS, &fault);
 	free(copy);
 	return outcome;
 }
@@ -157,9 +160,9 @@ static void too_much_is_drained_but_not_taken(void)
 	CHECK(pipe2(fds, O_CLOEXEC | O_NONBLOCK) == 0);
 	CHECK(intake_read(&intake, fds[0]) == 0);
 	CHECK(write(fds[1], whole, sizeof(whole)) == sizeof(whole));
-	do
+	do {
 		rc = intake_read(&intake, fds[0]);
-	while (rc == 1);
+	} while (rc == 1);
 	CHECK(rc == 0 && intake.has_overflowed);
 	CHECK(intake_parse(&intake, sections, SLOTS, &fault) ==
 	      OUTCOME_INTAKE_BROKEN);

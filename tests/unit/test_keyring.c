@@ -33,9 +33,9 @@ static void make_key(const char *name, uint8_t first, char *out)
 	uint8_t half[crypto_sign_PUBLICKEYBYTES];
 
 	(void)crypto_sign_seed_keypair(half, pair, seed);
-	memcpy(out, name, strlen(name));
-	out[strlen(name)] = ':';
-	text_base64(pair, sizeof(pair), out + strlen(name) + 1);
+	out = stpcpy(out, name);
+	*out++ = ':';
+	text_base64(pair, sizeof(pair), out);
 }
 
 static void fixture_init(struct fixture *f)

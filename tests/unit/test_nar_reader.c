@@ -22,7 +22,7 @@ struct tree {
 
 static void tree_make(struct tree *t)
 {
-	(void)snprintf(t->path, sizeof(t->path), "/tmp/nar-reader-XXXXXX");
+	*t = (struct tree){ .path = "/tmp/nar-reader-XXXXXX" };
 	CHECK(mkdtemp(t->path) != NULL);
 	t->fd = open(t->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	CHECK(t->fd >= 0);

@@ -16,7 +16,7 @@
 static void make_link(const struct place *p, const char *name,
                       const char *format)
 {
-	char path[PATH_MAX], target[PATH_MAX];
+	char path[256], target[256];
 
 	(void)snprintf(path, sizeof(path), "%s/%s", p->dir, name);
 	(void)snprintf(target, sizeof(target), "%s%s",
@@ -27,7 +27,7 @@ static void make_link(const struct place *p, const char *name,
 
 static void make_directory(const struct place *p, const char *name)
 {
-	char path[PATH_MAX];
+	char path[256];
 
 	(void)snprintf(path, sizeof(path), "%s/%s", p->dir, name);
 	CHECK(mkdir(path, 0755) == 0);
@@ -60,51 +60,52 @@ static void make_chroot(struct place *p, struct daemon **d)
 	make_link(p, "dangling", "/nonexistent/x");
 }
 
+static const struct {
+	const char *path; /* '@': the place */
+	int rc;
+	const char *base;
+} cases[] = {
+	{ "/no-such-nix/store/" BASE, 0, BASE },
+	{ "/no-such-nix/store/" BASE "/", 0, BASE },
+	{ "//no-such-nix/store//" BASE "//bin/x", 0, BASE },
+	{ "/no-such-nix/store/" BASE "/bin/../lib", 0, BASE },
+	{ "/no-such-nix/store/" BASE "/../" ELSE, -EINVAL, NULL },
+	{ "/no-such-nix/store/" BASE "/..", -EINVAL, NULL },
+	{ "/no-such-nix/store", -ENOENT, NULL },
+	{ "/no-such-nix/store/", -EINVAL, NULL },
+	{ "/no-such-nix/store/short-x", -EINVAL, NULL },
+	{ "/no-such-nix/storex/" BASE, -ENOENT, NULL },
+	{ "@/no-such-nix/store/" BASE, 0, BASE },
+	{ "@/no-such-nix/store/" ELSE, 0, ELSE }, /* itself a link */
+	{ "@/no-such-nix/store", -EINVAL, NULL },
+	{ "@/no-such-nix/store/.links", -EINVAL, NULL },
+	{ "@/result", 0, BASE },
+	{ "@/result/", 0, BASE },
+	{ "@/result/bin/x", 0, BASE },
+	{ "@/physical", 0, BASE },
+	{ "@/relative", 0, BASE },
+	{ "@/sub/up", 0, BASE },
+	{ "@/sub/../result", 0, BASE },
+	{ "@/./sub/.././sub/up", 0, BASE },
+	{ "@/sub/store/" BASE "/x", 0, BASE },
+	{ "@/inner", 0, ELSE },
+	{ "result", 0, BASE },
+	{ "./result", 0, BASE },
+	{ "sub/../result/", 0, BASE },
+	{ "@/loop", -ELOOP, NULL },
+	{ "@/outside", -EINVAL, NULL },
+	{ "@/dangling", -ENOENT, NULL },
+	{ "@/none", -ENOENT, NULL },
+	{ "@", -EINVAL, NULL },
+	{ "/", -EINVAL, NULL },
+	{ ".", -EINVAL, NULL },
+	{ "..", -EINVAL, NULL },
+	{ "", -ENOENT, NULL },
+	{ "@/sub/up/../../../../../../../..", -EINVAL, NULL },
+};
+
 static void names_lead_to_the_store_path_and_stop_there(void)
 {
-	static const struct {
-		const char *path; /* '@': the place */
-		int rc;
-		const char *base;
-	} cases[] = {
-		{ "/no-such-nix/store/" BASE, 0, BASE },
-		{ "/no-such-nix/store/" BASE "/", 0, BASE },
-		{ "//no-such-nix/store//" BASE "//bin/x", 0, BASE },
-		{ "/no-such-nix/store/" BASE "/bin/../lib", 0, BASE },
-		{ "/no-such-nix/store/" BASE "/../" ELSE, -EINVAL, NULL },
-		{ "/no-such-nix/store/" BASE "/..", -EINVAL, NULL },
-		{ "/no-such-nix/store", -ENOENT, NULL },
-		{ "/no-such-nix/store/", -EINVAL, NULL },
-		{ "/no-such-nix/store/short-x", -EINVAL, NULL },
-		{ "/no-such-nix/storex/" BASE, -ENOENT, NULL },
-		{ "@/no-such-nix/store/" BASE, 0, BASE },
-		{ "@/no-such-nix/store/" ELSE, 0, ELSE }, /* itself a link */
-		{ "@/no-such-nix/store", -EINVAL, NULL },
-		{ "@/no-such-nix/store/.links", -EINVAL, NULL },
-		{ "@/result", 0, BASE },
-		{ "@/result/", 0, BASE },
-		{ "@/result/bin/x", 0, BASE },
-		{ "@/physical", 0, BASE },
-		{ "@/relative", 0, BASE },
-		{ "@/sub/up", 0, BASE },
-		{ "@/sub/../result", 0, BASE },
-		{ "@/./sub/.././sub/up", 0, BASE },
-		{ "@/sub/store/" BASE "/x", 0, BASE },
-		{ "@/inner", 0, ELSE },
-		{ "result", 0, BASE },
-		{ "./result", 0, BASE },
-		{ "sub/../result/", 0, BASE },
-		{ "@/loop", -ELOOP, NULL },
-		{ "@/outside", -EINVAL, NULL },
-		{ "@/dangling", -ENOENT, NULL },
-		{ "@/none", -ENOENT, NULL },
-		{ "@", -EINVAL, NULL },
-		{ "/", -EINVAL, NULL },
-		{ ".", -EINVAL, NULL },
-		{ "..", -EINVAL, NULL },
-		{ "", -ENOENT, NULL },
-		{ "@/sub/up/../../../../../../../..", -EINVAL, NULL },
-	};
 	cleanup_close int before = open(".", O_RDONLY | O_CLOEXEC);
 	struct daemon *d = NULL;
 	struct place p;
@@ -112,7 +113,7 @@ static void names_lead_to_the_store_path_and_stop_there(void)
 	make_chroot(&p, &d);
 	CHECK(chdir(p.dir) == 0);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		char path[PATH_MAX], base[STORE_PATH_BASE_SIZE] = "";
+		char path[512], base[STORE_PATH_BASE_SIZE] = "";
 		const char *text = cases[i].path;
 		struct daemon_error error = { .text = "" };
 		int rc;
@@ -140,7 +141,7 @@ static void a_name_of_any_length_is_no_harm(void)
 
 	make_chroot(&p, &d);
 	for (size_t len = PATH_MAX - 3; len < PATH_MAX + 3; len++) {
-		cleanup_free char *path = calloc(1, len + 1);
+		char path[PATH_MAX + 8] = "";
 
 		memset(path, 'x', len);
 		CHECK(closure_resolve(d, path, base, &error) == -ENAMETOOLONG);

@@ -76,10 +76,8 @@ static void what_is_no_error_document_gives_empty_fields(void)
 		"<Errors><Code>X</Code></Errors>",
 		"<Error><Code>X</Code></Error><Error/>",
 		"<Error><Code>X</Code></Error>trailing",
-		"<!DOCTYPE Error [<!ENTITY a \"NoSuchKey\">]>"
-		"<Error><Code>&a;</Code></Error>",
-		"<!DOCTYPE Error SYSTEM \"file:///etc/passwd\">"
-		"<Error><Code>X</Code></Error>",
+		"<!DOCTYPE E [<!ENTITY a \"X\">]><Error><Code>&a;</Code></Error>",
+		"<!DOCTYPE E SYSTEM \"x\"><Error><Code>X</Code></Error>",
 		"<Error><Code>&undefined;</Code></Error>",
 		"<Error><Code>X</Wrong></Error>",
 		"<Error><Code>\xff\xfe</Code></Error>",
@@ -127,7 +125,7 @@ static void a_url_quoted_by_the_server_is_dropped(void)
 
 static int parse_nested(unsigned depth)
 {
-	struct s3_xml xml = { .elements = NULL };
+	struct s3_xml xml = { .count = 0 };
 	struct buffer body;
 	int rc;
 
@@ -144,7 +142,7 @@ static int parse_nested(unsigned depth)
 
 static int parse_many(unsigned children)
 {
-	struct s3_xml xml = { .elements = NULL };
+	struct s3_xml xml = { .count = 0 };
 	struct buffer body;
 	int rc;
 
@@ -161,7 +159,7 @@ static int parse_many(unsigned children)
 
 static int parse_padded(size_t len)
 {
-	struct s3_xml xml = { .elements = NULL };
+	struct s3_xml xml = { .count = 0 };
 	struct buffer body;
 	int rc;
 
@@ -231,66 +229,66 @@ static void an_object_is_missing_but_not_with_its_bucket(void)
 
 #define ERROR(code) "<Error><Code>" code "</Code></Error>"
 
+static const struct {
+	long status;
+	const char *body;
+	const char *says[3];
+} refusals[] = {
+	{ 404,
+	  ERROR("NoSuchBucket"),
+	  { "no bucket bucket", "s3://bucket", "cache mine" } },
+	{ 403,
+	  ERROR("SignatureDoesNotMatch"),
+	  { "credentials refused", "secret source", "cache mine" } },
+	{ 403,
+	  ERROR("InvalidAccessKeyId"),
+	  { "credentials refused", "s3.example.org", "403" } },
+	{ 403, ERROR("UserSuspended"), { "credentials refused" } },
+	{ 403,
+	  ERROR("AccessDenied"),
+	  { "may not do this in bucket bucket", "check the clock" } },
+	{ 403,
+	  "<Error><Code>AccessDenied</Code><Message>Cannot upload "
+	  "files, storage cap exceeded.</Message></Error>",
+	  { "limit of the account", "storage cap exceeded" } },
+	{ 403,
+	  "<Error><Code>AccessDenied</Code><Message>Request has "
+	  "expired</Message></Error>",
+	  { "check the clock", "signed too long ago" } },
+	{ 403, ERROR("QuotaExceeded"), { "limit of the account" } },
+	{ 403, ERROR("RequestTimeTooSkewed"), { "check the clock" } },
+	{ 400,
+	  "<Error><Code>AuthorizationHeaderMalformed</Code><Region>"
+	  "eu-central-1</Region></Error>",
+	  { "expects region eu-central-1", "set region=eu-central-1",
+	    "cache mine" } },
+	{ 400,
+	  ERROR("AuthorizationQueryParametersError"),
+	  { "check region=here-1", "cache mine" } },
+	{ 301,
+	  "<Error><Code>PermanentRedirect</Code><Endpoint>"
+	  "s3.eu.example.org</Endpoint></Error>",
+	  { "expects endpoint s3.eu.example.org",
+	    "set endpoint=s3.eu.example.org" } },
+	{ 301, "", { "check region=" } },
+	{ 503, ERROR("SlowDown"), { "busy", "503 SlowDown" } },
+	{ 400, ERROR("EntityTooSmall"), { "push again" } },
+	{ 501, ERROR("NotImplemented"), { "is an S3 server" } },
+	{ 400, ERROR("Novel"), { "answered 400 Novel" } },
+	{ 502, "<html>oops</html>", { "answered 502" } },
+};
+
 static void each_refusal_says_what_to_do(void)
 {
-	static const struct {
-		long status;
-		const char *body;
-		const char *says[3];
-	} cases[] = {
-		{ 404,
-		  ERROR("NoSuchBucket"),
-		  { "no bucket bucket", "s3://bucket", "cache mine" } },
-		{ 403,
-		  ERROR("SignatureDoesNotMatch"),
-		  { "credentials refused", "secret source", "cache mine" } },
-		{ 403,
-		  ERROR("InvalidAccessKeyId"),
-		  { "credentials refused", "s3.example.org", "403" } },
-		{ 403, ERROR("UserSuspended"), { "credentials refused" } },
-		{ 403,
-		  ERROR("AccessDenied"),
-		  { "may not do this in bucket bucket", "check the clock" } },
-		{ 403,
-		  "<Error><Code>AccessDenied</Code><Message>Cannot upload "
-		  "files, storage cap exceeded.</Message></Error>",
-		  { "limit of the account", "storage cap exceeded" } },
-		{ 403,
-		  "<Error><Code>AccessDenied</Code><Message>Request has "
-		  "expired</Message></Error>",
-		  { "check the clock", "signed too long ago" } },
-		{ 403, ERROR("QuotaExceeded"), { "limit of the account" } },
-		{ 403, ERROR("RequestTimeTooSkewed"), { "check the clock" } },
-		{ 400,
-		  "<Error><Code>AuthorizationHeaderMalformed</Code><Region>"
-		  "eu-central-1</Region></Error>",
-		  { "expects region eu-central-1", "set region=eu-central-1",
-		    "cache mine" } },
-		{ 400,
-		  ERROR("AuthorizationQueryParametersError"),
-		  { "check region=here-1", "cache mine" } },
-		{ 301,
-		  "<Error><Code>PermanentRedirect</Code><Endpoint>"
-		  "s3.eu.example.org</Endpoint></Error>",
-		  { "expects endpoint s3.eu.example.org",
-		    "set endpoint=s3.eu.example.org" } },
-		{ 301, "", { "check region=" } },
-		{ 503, ERROR("SlowDown"), { "busy", "503 SlowDown" } },
-		{ 400, ERROR("EntityTooSmall"), { "push again" } },
-		{ 501, ERROR("NotImplemented"), { "is an S3 server" } },
-		{ 400, ERROR("Novel"), { "answered 400 Novel" } },
-		{ 502, "<html>oops</html>", { "answered 502" } },
-	};
-
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
 		struct transfer_result result =
-			answered(cases[i].status, cases[i].body);
+			answered(refusals[i].status, refusals[i].body);
 		char text[768];
 
 		explain(&result, text, sizeof(text));
 		CHECK(strncmp(text, "nar/x.nar: ", 11) == 0);
-		for (size_t j = 0; j < 3 && cases[i].says[j]; j++) {
-			if (!strstr(text, cases[i].says[j]))
+		for (size_t j = 0; j < 3 && refusals[i].says[j]; j++) {
+			if (!strstr(text, refusals[i].says[j]))
 				test_fail(__FILE__, __LINE__, text);
 		}
 	}

@@ -2,9 +2,10 @@
 #include "tests/lib/test.h"
 
 #include <string.h>
-#include <sys/random.h>
+#include <sys/types.h>
 
 /* Waits between tries are a random part of a growing time: here none. */
+ssize_t getrandom(void *out, size_t len, unsigned flags);
 ssize_t getrandom(void *out, size_t len, unsigned flags)
 {
 	(void)flags;
@@ -55,10 +56,11 @@ static void the_eighth_failure_is_the_last(void)
 
 	for (size_t i = 0; i < 9; i++)
 		replies[i].match = NULL;
-	for (size_t i = 0; i < 9; i++)
+	for (size_t i = 0; i < 9; i++) {
 		replies[i] = (struct http_reply){
 			.answer = STAGE_BODY("503 S", STAGE_ERROR("SlowDown"))
 		};
+	}
 	result = stage_run(&s, replies, 9, &step);
 	CHECK(result.outcome == CACHE_FAILED && result.exit_status == 1);
 	CHECK(strstr(result.error, "busy") != NULL);
@@ -79,7 +81,7 @@ static void a_waiting_retry_blocks_nobody(void)
 	struct cache_step step = { .type = CACHE_CHECK,
 		                   .key = "nix-cache-info" };
 	struct cache_result result;
-	uint64_t order[3];
+	uint64_t order[3] = { 9, 9, 9 };
 	size_t got = 0;
 	struct stage s;
 
@@ -92,10 +94,11 @@ static void a_waiting_retry_blocks_nobody(void)
 	while (got < 3) {
 		int rc = cache_next(s.cache, &result);
 
-		if (rc == 1)
+		if (rc == 1) {
 			order[got++] = result.tag;
-		else if (cache_wait(s.cache, NULL, 0, 1000) < 0)
+		} else if (cache_wait(s.cache, NULL, 0, 1000) < 0) {
 			break;
+		}
 	}
 	CHECK(got == 3 && order[0] == 1 && order[1] == 2 && order[2] == 0);
 	CHECK(cache_pending(s.cache) == 0);
@@ -166,9 +169,10 @@ static void a_locked_agent_is_asked_once(void)
 		CHECK(cache_submit(s.cache, &step) == 0);
 	CHECK(stage_finish(&s, results) == COUNT);
 	CHECK(s.fake->calls == 1);
-	for (size_t i = 0; i < COUNT; i++)
+	for (size_t i = 0; i < COUNT; i++) {
 		CHECK(results[i].outcome == CACHE_FAILED &&
 		      results[i].exit_status == 3);
+	}
 	stage_tear_down(&s);
 }
 

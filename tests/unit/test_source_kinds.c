@@ -185,6 +185,50 @@ static void the_longest_file_is_taken(void)
 	op_rig_close(&rig);
 }
 
+static void a_vault_that_reads_slowly_is_waited_for(void)
+{
+	cleanup_free char *text = long_text(FEED_SECRET_MAX);
+	struct pollfd fds[SOURCE_POLL_MAX];
+	struct op_rig rig;
+	int timeout;
+
+	op_rig_init(&rig, "ok");
+	op_rig_write(&rig, "key", text, 0600);
+	CHECK(op_rig_open(&rig, "signing-key = file:DIR/key\n", 20));
+	CHECK(fcntl(rig.intake, F_SETPIPE_SZ, 4096) >= 4096);
+	CHECK(source_start(rig.source) == 0);
+	for (int i = 0; i < 3; i++)
+		CHECK(source_step(rig.source, &rig.outcome) == 0);
+	CHECK(source_poll(rig.source, fds, &timeout) == 1 && timeout > 0);
+	CHECK(poll(fds, 1, 0) == 0);
+	CHECK(op_rig_run(&rig) && rig.outcome.is_ok);
+	CHECK(op_rig_has_end(&rig));
+	op_rig_close(&rig);
+}
+
+static void a_vault_that_never_reads_is_given_up(void)
+{
+	cleanup_free char *text = long_text(FEED_SECRET_MAX);
+	struct op_rig rig;
+	int rc = 0;
+
+	op_rig_init(&rig, "ok");
+	op_rig_write(&rig, "key", text, 0600);
+	CHECK(op_rig_open(&rig, "signing-key = file:DIR/key\n", 1));
+	CHECK(fcntl(rig.intake, F_SETPIPE_SZ, 4096) >= 4096);
+	CHECK(source_start(rig.source) == 0);
+	while (rc == 0) {
+		struct pollfd fds[SOURCE_POLL_MAX];
+		int timeout;
+		size_t count = source_poll(rig.source, fds, &timeout);
+
+		(void)poll(fds, count, timeout);
+		rc = source_step(rig.source, &rig.outcome);
+	}
+	CHECK(rc == 1 && rig.outcome.failure == SOURCE_TIMED_OUT);
+	op_rig_close(&rig);
+}
+
 static void a_credential_without_systemd_is_named(void)
 {
 	struct op_rig rig;
@@ -349,6 +393,10 @@ int main(void)
 		{ "a file that is not a plain own file is refused",
 		  a_file_that_is_not_a_plain_own_file_is_refused },
 		{ "the longest file is taken", the_longest_file_is_taken },
+		{ "a vault that reads slowly is waited for",
+		  a_vault_that_reads_slowly_is_waited_for },
+		{ "a vault that never reads is given up",
+		  a_vault_that_never_reads_is_given_up },
 		{ "a credential without systemd is named",
 		  a_credential_without_systemd_is_named },
 		{ "a command that fails is told with its last words",

@@ -150,6 +150,30 @@ static void a_descriptor_that_is_never_closed_ends_the_start(void)
 	(void)close(ends[1]);
 }
 
+/* Nobody reads yet: it must not wait for ever. */
+static void more_than_a_pipe_holds_ends_the_start(void)
+{
+	cleanup_free char *wide = long_text(FEED_SECRET_MAX);
+	cleanup_buffer struct buffer lines;
+	struct op_rig rig;
+
+	buffer_init(&lines, 65536);
+	for (int cache = 0; cache < 9; cache++) {
+		for (int i = 0; i < AGENT_KEYS_MAX; i++) {
+			buffer_append_text(&lines,
+			                   "signing-key = env:RIG_SECRET\n");
+		}
+		buffer_append_format(&lines, "[cache b%d]\nstore = file:///y\n",
+		                     cache);
+	}
+	CHECK(setenv("RIG_SECRET", wide, 1) == 0);
+	op_rig_init(&rig, "ok");
+	CHECK(!op_rig_open(&rig, buffer_text(&lines), 20));
+	CHECK(strstr(rig.why, "more than a pipe holds"));
+	CHECK(unsetenv("RIG_SECRET") == 0);
+	op_rig_close(&rig);
+}
+
 static bool file_has(const char *path, const char *words)
 {
 	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -270,6 +294,8 @@ int main(int argc, char **argv)
 		  one_variable_may_serve_two_caches },
 		{ "what cannot be taken ends the start",
 		  what_cannot_be_taken_ends_the_start },
+		{ "more than a pipe holds ends the start",
+		  more_than_a_pipe_holds_ends_the_start },
 		{ "a descriptor that is never closed ends the start",
 		  a_descriptor_that_is_never_closed_ends_the_start },
 		{ "what was in the environment is nowhere in proc",

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <time.h>
 
-#define REQUESTS_MAX (4UL * WIRE_FRAME_MAX)
+#define REQUESTS_MAX (4 * (size_t)WIRE_FRAME_MAX)
 
 static void an_empty_vault_refuses(void)
 {
@@ -208,7 +208,7 @@ static void the_largest_request_is_answered(void)
 	buffer_init(&request, REQUESTS_MAX);
 	CHECK(vault_rig_start_loaded(&rig) == 0);
 	wire_put_sign(&request, 6, &sign);
-	CHECK(request.len > WIRE_FRAME_MAX * 8 / 10);
+	CHECK(request.len > (size_t)WIRE_FRAME_MAX * 8 / 10);
 	CHECK(vault_rig_ask(&rig, &request, &frame));
 	CHECK(frame.type == VAULT_SIGNED && frame.tag == 6);
 	CHECK(vault_rig_stop(&rig) == 0);

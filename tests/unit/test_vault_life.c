@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#define REQUESTS_MAX (4UL * WIRE_FRAME_MAX)
+#define REQUESTS_MAX (4 * (size_t)WIRE_FRAME_MAX)
 
 static const struct agent_measure *find_measure(const struct vault_rig *rig,
                                                 const char *name)
@@ -39,11 +39,12 @@ static void hello_says_every_measure_once(void)
 			find_measure(&rig, names[i]);
 
 		if (!measure || strcmp(measure->process, "vault") != 0 ||
-		    measure->detail[0] == '\0')
+		    measure->detail[0] == '\0') {
 			test_fail(__FILE__, __LINE__, names[i]);
-		else
-			(void)printf("# %-20s %d %s\n", measure->name,
-			             (int)measure->state, measure->detail);
+			continue;
+		}
+		(void)printf("# %-20s %d %s\n", measure->name,
+		             (int)measure->state, measure->detail);
 	}
 	CHECK(vault_rig_stop(&rig) == 0);
 }

@@ -1,4 +1,4 @@
-/* attack_syscalls: walks every system call into the sealed roles
+/* test_syscalls: walks every system call into the sealed roles
  *
  * Each call is made in a fresh process behind the real filter; only what the
  * role needs may come back from it.
@@ -16,6 +16,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -270,6 +271,8 @@ static void the_door_is_killed_by_what_it_must_not(void)
 static bool live_like_a_door(void)
 {
 	struct pollfd fd = { .fd = DOOR, .events = POLLIN };
+	struct sockaddr_un name;
+	socklen_t name_len = sizeof(name);
 	struct ucred peer;
 	socklen_t len = sizeof(peer);
 	struct timespec now;
@@ -287,7 +290,8 @@ static bool live_like_a_door(void)
 	       send(DOOR, &byte, 1, MSG_NOSIGNAL) == 1 &&
 	       getsockopt(DOOR, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 &&
 	       fcntl(DOOR, F_SETFL, O_NONBLOCK) == 0 &&
-	       accept4(DOOR, NULL, NULL, SOCK_CLOEXEC) < 0 &&
+	       accept4(DOOR, (struct sockaddr *)&name, &name_len,
+	               SOCK_CLOEXEC) < 0 &&
 	       clock_gettime(CLOCK_BOOTTIME, &now) == 0 && getpid() > 1 &&
 	       shutdown(DOOR, SHUT_RDWR) == 0 && close(DOOR) == 0;
 }
