@@ -317,7 +317,6 @@ static void take_stored_part(struct upload *u, const struct upload_context *x,
 	if (number == 0 || number > u->part_count)
 		return;
 	part = &u->parts[number - 1];
-	pack_part_free(take_ptr(part->part));
 	part->etag = strdup(etag);
 	if (!part->etag) {
 		fail_errno(u, -ENOMEM);
@@ -334,7 +333,6 @@ static void take_put(struct upload *u, const struct upload_context *x,
 		u->state = UPLOAD_DONE;
 		return;
 	}
-	pack_part_free(take_ptr(u->whole));
 	u->stored_count = 1;
 	complete_if_whole(u, x);
 }
@@ -365,28 +363,33 @@ static void take_success(struct upload *u, const struct upload_context *x,
 	}
 }
 
-/* What comes for a path that has failed meanwhile: a late multipart upload must
- * still be ended, and bytes that nobody sends any more are given back. */
+/* However it was answered, the cache needs the bytes of a step no more. */
+static void take_back(struct upload *u, const struct cache_result *result)
+{
+	unsigned detail = detail_of(result->tag);
+
+	if (result->type == CACHE_PART && detail > 0 && detail <= u->part_count)
+		pack_part_free(take_ptr(u->parts[detail - 1].part));
+	else if (result->type == CACHE_PUT && detail == TAG_NAR)
+		pack_part_free(take_ptr(u->whole));
+}
+
+/* A multipart upload that has begun after its path has failed must still be
+ * ended. */
 static void take_late(struct upload *u, const struct upload_context *x,
                       const struct cache_result *result)
 {
-	unsigned number = detail_of(result->tag);
-
 	if (result->type == CACHE_BEGIN && result->outcome == CACHE_OK) {
 		(void)snprintf(u->upload_id, sizeof(u->upload_id), "%s",
 		               result->text);
 		abandon(u, x);
-	} else if (result->type == CACHE_PART && number > 0 &&
-	           number <= u->part_count) {
-		pack_part_free(take_ptr(u->parts[number - 1].part));
-	} else if (result->type == CACHE_PUT && number == TAG_NAR) {
-		pack_part_free(take_ptr(u->whole));
 	}
 }
 
 void upload_take_result(struct upload *u, const struct upload_context *x,
                         struct cache_result *result)
 {
+	take_back(u, result);
 	if (u->state == UPLOAD_FAILED) {
 		take_late(u, x, result);
 		return;

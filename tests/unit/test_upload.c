@@ -229,6 +229,7 @@ static void a_part_that_fails_ends_everything(void)
 	bench_open_multipart(&b);
 	answer_as(&b, 2, CACHE_FAILED, "");
 	CHECK(b.u.state == UPLOAD_FAILED && b.pack->jobs[0].is_cancelled);
+	CHECK(b.pack->held == 1); /* the other one is still under way */
 	CHECK(fake_cache_count(b.cache, CACHE_ABORT, NULL) == 1);
 	/* A part that the pack gave before it heard of it. */
 	give_part(&b, 3, false);
@@ -236,6 +237,18 @@ static void a_part_that_fails_ends_everything(void)
 	answer(&b, 3, "b");
 	CHECK(b.u.state == UPLOAD_FAILED);
 	CHECK(fake_cache_count(b.cache, CACHE_ABORT, NULL) == 1);
+	bench_close(&b);
+}
+
+static void a_put_that_fails_gives_its_bytes_back(void)
+{
+	static struct bench b;
+
+	bench_open_packing(&b);
+	give_part(&b, 1, true);
+	answer_as(&b, 1, CACHE_FAILED, "");
+	CHECK(b.u.state == UPLOAD_FAILED && b.pack->held == 0);
+	CHECK(fake_cache_count(b.cache, CACHE_ABORT, NULL) == 0);
 	bench_close(&b);
 }
 
@@ -424,6 +437,8 @@ static const struct test tests[] = {
 	  a_mismatch_ends_the_upload_and_never_completes_it },
 	{ "a part that fails ends everything",
 	  a_part_that_fails_ends_everything },
+	{ "a PUT that fails gives its bytes back",
+	  a_put_that_fails_gives_its_bytes_back },
 	{ "an upload that the server lost fails",
 	  an_upload_that_the_server_lost_fails },
 	{ "an id that comes too late is ended",
