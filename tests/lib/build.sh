@@ -19,20 +19,22 @@ build_options() {
 	esac
 }
 
-# Meson's side of it, which is enough to know which tests there are.
+# Meson's side of it, which is enough to know which tests there are.  It has
+# much to say; that is of interest only when it fails.
 build_configure() {
 	local folder said options
 	folder=$(build_folder "$1")
 	if [[ -f $folder/build.ninja ]]; then
 		# Anew, if meson.build files have changed.
 		said=$(ninja -C "$folder" build.ninja) && return
-		echo "$said"
-		return 1
+	else
+		read -ra options <<<"$(build_options "$1")"
+		[[ $1 != fuzz ]] || local -x CC=clang
+		rm -rf "$folder"
+		said=$(meson setup "$folder" "$root" "${options[@]}") && return
 	fi
-	read -ra options <<<"$(build_options "$1")"
-	[[ $1 != fuzz ]] || local -x CC=clang
-	rm -rf "$folder"
-	meson setup "$folder" "$root" "${options[@]}"
+	echo "$said"
+	return 1
 }
 
 build_compile() {

@@ -128,7 +128,7 @@ suite_environment() {
 		PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
 		TMPDIR="$work" NIXCACHE_TEST_S3="${s3_work:-}" \
 		NIXCACHE_TEST_KEEP="$keep" \
-		ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1 \
+		ASAN_OPTIONS=detect_leaks=1 \
 		UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 "$@"
 }
 
