@@ -14,7 +14,8 @@ build_options() {
 	asan) echo --werror -Db_sanitize=address,undefined -Dsealing=false \
 		-Dhardening=false ;;
 	fuzz) echo -Dfuzz=true -Db_sanitize=address,undefined \
-		-Db_lundef=false -Dsealing=false -Dhardening=false ;;
+		-Db_lundef=false -Dsealing=false -Dhardening=false \
+		-Dc_args=-fsanitize=fuzzer-no-link ;;
 	esac
 }
 
@@ -22,13 +23,17 @@ build_compile() {
 	local folder options
 	folder=$(build_folder "$1")
 	read -ra options <<<"$(build_options "$1")"
-	[[ $1 != fuzz ]] || local -x CC=clang
+	local target=()
+	if [[ $1 == fuzz ]]; then
+		local -x CC=clang
+		target=(fuzzers)
+	fi
 
 	if [[ ! -f $folder/build.ninja ]]; then
 		rm -rf "$folder"
 		meson setup "$folder" "$root" "${options[@]}" || return
 	fi
-	ninja -C "$folder"
+	ninja -C "$folder" "${target[@]}"
 }
 
 declare -A build_state=()

@@ -2,7 +2,7 @@
 #
 # A test is tests/SUITE/NAME.sh, or a C test that meson knows by SUITE (the
 # suite unit-asan holds the unit tests of the sanitizer build).  Each speaks
-# TAP; benchmarks and fuzzers speak by exit status only.
+# TAP; benchmarks speak by exit status only, fuzzers have fuzz.sh.
 #
 # A shell test may say in its head "# timeout: SECONDS", "# needs: s3", and, in
 # the suites that look at sources only, "# needs: build".
@@ -23,7 +23,7 @@ suite_tests() {
 	unit | unit-asan) suite_c_sources unit "$suite" test_ ;;
 	attack) suite_c_sources attack attack test_ ;;
 	bench) suite_c_sources bench bench bench_ ;;
-	fuzz) suite_c_sources fuzz fuzz fuzz_ ;;
+	fuzz | corpus) suite_c_sources fuzz "$suite" fuzz_ ;;
 	esac
 	return 0
 }
@@ -50,7 +50,7 @@ suite_begin() {
 suite_build_of() {
 	case $1 in
 	unit-asan) echo asan ;;
-	fuzz) echo fuzz ;;
+	fuzz | corpus) echo fuzz ;;
 	*) echo plain ;;
 	esac
 }
@@ -67,9 +67,8 @@ suite_run() {
 
 	if [[ -f $script ]]; then
 		suite_run_script "$1" "$script" "$(build_folder "$build")"
-	elif [[ $suite == fuzz ]]; then
-		suite_run_status "$1" "${NIXCACHE_FUZZ_SECONDS:-60}" \
-			"$(build_folder fuzz)/tests/fuzz/fuzz_$name"
+	elif [[ $build == fuzz ]]; then
+		fuzz_run "$suite" "$name"
 	else
 		command=$(suite_c_command "$suite" "$name" "$build")
 		if [[ ! $command ]]; then
@@ -97,7 +96,7 @@ suite_run_script() {
 		suite_need_s3 || return 1
 	fi
 	if [[ $1 == bench/* ]]; then
-		suite_run_status "$1" '' bash "$2" "$3"
+		suite_run_status "$1" bash "$2" "$3"
 	else
 		suite_run_contained "$1" "${limit:-$test_timeout}" bash "$2" "$3"
 	fi
@@ -150,11 +149,8 @@ suite_run_contained() {
 
 # Runs a command that speaks by exit status, and lets it be seen.
 suite_run_status() {
-	local name=$1 seconds=$2 start rc
-	shift 2
-	if [[ $seconds ]]; then
-		set -- "$@" -max_total_time="$seconds" -print_final_stats=1
-	fi
+	local name=$1 start rc
+	shift
 	test_running=$name
 	start=$EPOCHREALTIME
 	suite_contain 3600 "$@"
