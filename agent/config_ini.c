@@ -165,14 +165,15 @@ int config_read_ini(struct config_build *build, int fd)
 {
 	cleanup_buffer struct buffer text;
 	struct ini_input in = { .build = build };
-	ssize_t len = -EMSGSIZE;
 	uint8_t *at;
+	ssize_t len;
 	int rc;
 
 	buffer_init(&text, CONFIG_FILE_MAX + 1);
 	at = buffer_reserve(&text, CONFIG_FILE_MAX + 1);
-	if (at)
-		len = fd_read_full(fd, at, CONFIG_FILE_MAX + 1);
+	if (!at)
+		return buffer_end(&text);
+	len = fd_read_full(fd, at, CONFIG_FILE_MAX + 1);
 	if (len < 0) {
 		return config_error(build, "cannot be read: %s",
 		                    strerrordesc_np((int)-len));
