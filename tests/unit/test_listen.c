@@ -220,15 +220,18 @@ static void a_directory_open_to_others_is_refused(void)
 static void a_directory_of_somebody_else_is_refused(void)
 {
 	struct socket_stage stage;
-	char why[256], path[SOCKET_STAGE_PATH_SIZE];
+	char path[SOCKET_STAGE_PATH_SIZE];
 
 	socket_stage_set_up(&stage);
 	socket_stage_path(&stage, "nixcache", path);
 	CHECK(mkdir(path, 0700) == 0);
-	if (chown(path, OTHER_USER, OTHER_USER) == 0)
+	if (chown(path, OTHER_USER, OTHER_USER) == 0) {
+		char why[256];
+
 		CHECK(open_and_drop(NULL, why, sizeof(why)) == -EPERM);
-	else
+	} else {
 		(void)printf("# not root: cannot give a directory away\n");
+	}
 	socket_stage_tear_down(&stage);
 }
 
