@@ -75,9 +75,10 @@ static void no_mask_makes_the_socket_wider(void)
 
 		CHECK(open_and_drop(path, why, sizeof(why)) == LISTEN_OPENED);
 		(void)umask(old);
-		if (mode_of(path) != 0600)
+		if (mode_of(path) != 0600) {
 			(void)printf("# umask %03o: mode %03o\n", masks[i],
 			             mode_of(path));
+		}
 		CHECK(mode_of(path) == 0600);
 	}
 	socket_stage_tear_down(&stage);
