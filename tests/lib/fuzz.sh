@@ -12,7 +12,7 @@ fuzz_input_seconds=10 # the longest that one input may take
 # Where fuzzer NAME's seeds are, and what serves it as seeds too.
 fuzz_seeds() {
 	echo "$root/tests/fuzz/corpus/$1"
-	[[ $1 != varlink ]] || echo "$root/tests/data/json"
+	[[ $1 != varlink && $1 != reply ]] || echo "$root/tests/data/json"
 }
 
 # SUITE NAME
@@ -63,6 +63,7 @@ fuzz_count() {
 	failed=$((failed + 1))
 	printf 'FAIL  %-32s exit %3s %6s s  %s runs\n' "$name" "$rc" \
 		"$seconds" "${runs:-0}"
-	tail -n 60 "$out" | sed 's/^/    /'
+	# Without libFuzzer's account of its progress.
+	grep -av '^#[0-9]' "$out" | tail -n 40 | sed 's/^/    /'
 	sed -n 's/.*Test unit written to /    kept: /p' "$out"
 }
