@@ -100,7 +100,7 @@ static int compare(struct bytes a, struct bytes b)
 /* Sorted by encoded name; no name twice. */
 static void check_query(struct bytes query)
 {
-	struct bytes last = { NULL, 0 };
+	struct bytes last = bytes_of_text("");
 
 	while (query.len > 0) {
 		const uint8_t *end = memchr(query.data, '&', query.len);
