@@ -301,10 +301,11 @@ static void fill_closure(struct closure *closure, size_t count)
 		closure->by_name[i] = i;
 		CHECK(strings_add(&path->references, ALPHA, strlen(ALPHA)) ==
 		      0);
-		for (size_t k = 0; k <= i; k++)
+		for (size_t k = 0; k <= i; k++) {
 			CHECK(strings_add(&path->references,
 			                  closure->paths[k].base,
 			                  STORE_PATH_BASE_MAX) == 0);
+		}
 	}
 }
 
