@@ -11,6 +11,7 @@
 #include "agent/start/listen.h"
 #include "agent/start/selfexec.h"
 #include "agent/vault/vault.h"
+#include "protocol/base/cleanup.h"
 #include "protocol/base/exit_status.h"
 #include "protocol/base/fd.h"
 #include "protocol/base/log.h"
@@ -93,7 +94,8 @@ static void check_environment(struct agent *agent)
 	report_add(&agent->report, "surroundings", MEASURE_WEAKER, "%s", why);
 }
 
-/* A live agent is as good as a new one. */
+/* A live agent is as good as a new one, unless this one was to stay in the
+ * foreground or to be there for a command alone. */
 _Noreturn static void reuse(const struct agent *agent)
 {
 	const char *path = agent->sockets[0].path;
@@ -108,7 +110,7 @@ _Noreturn static void reuse(const struct agent *agent)
 		               path, strerror(-rc));
 		die(EXIT_FAILED, why);
 	}
-	if (agent->options.is_foreground) {
+	if (agent->options.is_foreground || agent->options.command) {
 		(void)snprintf(why, sizeof(why),
 		               "%s: an agent runs already (pid %d)", path,
 		               (int)pid);
@@ -225,12 +227,10 @@ static int close_foreign(const struct agent *agent, int ready)
 		keep[count++] = agent->sockets[i].lock;
 	}
 	for (size_t i = 0; i < agent->config->slot_count; i++) {
-		uint64_t fd;
+		int fd = slot_fd(&agent->config->slots[i]);
 
-		if (agent->config->slots[i].source == SECRET_FD &&
-		    number_parse(agent->config->slots[i].spec, INT32_MAX,
-		                 &fd) == 0)
-			keep[count++] = (int)fd;
+		if (fd >= 0)
+			keep[count++] = fd;
 	}
 	return fd_close_except(STDERR_FILENO + 1, keep, count);
 }
@@ -249,12 +249,15 @@ static void drop_secrets(const struct config *config)
 	}
 }
 
-/* A pidfd of the command we serve; -1 if it has ended already. */
+/* A pidfd of the command we serve, or -errno; -ESRCH if it has ended already. */
 static int watch_starter(const struct agent *agent)
 {
-	int fd = (int)syscall(SYS_pidfd_open, agent->starter, 0);
+	cleanup_close int fd = (int)syscall(SYS_pidfd_open, agent->starter, 0);
 
-	return getppid() == agent->starter ? fd : -1;
+	if (fd < 0)
+		return -errno;
+	/* Somebody else may have that number by now. */
+	return getppid() == agent->starter ? take_fd(&fd) : -ESRCH;
 }
 
 static int refuse(struct agent *agent, int *ready, int exit_status,
@@ -292,6 +295,7 @@ static int launch(struct agent *agent, int ready)
 	int exit_status;
 
 	for (size_t i = 0; i < agent->socket_count; i++) {
+		/* cppcheck-suppress unreadVariable ; start points to them */
 		listeners[i] = agent->sockets[i].fd;
 		/* Others may look at the socket now; the lock is for the start. */
 		if (agent->sockets[i].lock >= 0)
@@ -299,9 +303,14 @@ static int launch(struct agent *agent, int ready)
 	}
 	if (agent->options.command)
 		start.watched = watch_starter(agent);
-	exit_status = agent->options.command && start.watched < 0
-	                      ? EXIT_DONE
-	                      : launcher_run(&start, &roles, error);
+	if (agent->options.command && start.watched < 0) {
+		(void)snprintf(error, sizeof(error),
+		               "the command cannot be watched: %s",
+		               strerror(-start.watched));
+		exit_status = EXIT_FAILED;
+	} else {
+		exit_status = launcher_run(&start, &roles, error);
+	}
 	remove_sockets(agent);
 	ready_tell(&ready, exit_status, error);
 	return exit_status;
@@ -332,8 +341,10 @@ static int run_detached(struct agent *agent)
 
 	agent->starter = getpid();
 	rc = detach_fork(&ready, &pid, &outcome);
-	if (rc < 0)
+	if (rc < 0) {
+		remove_sockets(agent);
 		die(EXIT_FAILED, strerror(-rc));
+	}
 	if (rc == DETACH_AGENT) {
 		return detach_output() < 0 ? EXIT_FAILED
 		                           : run_agent(agent, ready);
@@ -351,8 +362,10 @@ static int run_in_foreground(struct agent *agent)
 {
 	if (!agent->is_activated && !agent->options.is_quiet &&
 	    announce_agent(&agent->options, agent->sockets[0].path, getpid()) <
-	            0)
+	            0) {
+		remove_sockets(agent);
 		return EXIT_FAILED;
+	}
 	return run_agent(agent, -1);
 }
 

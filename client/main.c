@@ -27,8 +27,10 @@ static void print_help(FILE *out)
 		(void)fprintf(out, "  %-10s %s\n", verbs[i].name,
 		              verbs[i].help);
 	}
-	(void)fprintf(out, "\nEach command has --help; see nixcache(1).  Start "
-	                   "an agent first: eval $(nixcache-agent)\n");
+	(void)fprintf(out, "\n  -h, --help     print this\n"
+	                   "  -V, --version  print the version\n"
+	                   "\nEach command has --help; see nixcache(1).\n"
+	                   "Start an agent first: eval $(nixcache-agent)\n");
 }
 
 static int help(int argc, char **argv)

@@ -39,6 +39,7 @@ void clients_accept(struct door *door, int listener)
 
 		if (!c) /* the rest waits in the backlog */
 			return;
+		/* cppcheck-suppress nullPointer ; accept(2) allows it */
 		fd = accept4(listener, NULL, NULL,
 		             SOCK_CLOEXEC | SOCK_NONBLOCK);
 		if (fd < 0)
@@ -72,6 +73,17 @@ static int take_messages(struct door *door, struct connection *c)
 	    frame_is_partial(&c->in))
 		c->deadline_ms = clock_boot_ms() + CONNECTION_MESSAGE_MS;
 	return 0;
+}
+
+void clients_take_waiting(struct door *door)
+{
+	for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
+		struct connection *c = &door->connections[i];
+
+		if (c->fd >= 0 && c->work.state == WORK_NONE &&
+		    frame_is_partial(&c->in) && !connection_has_output(c))
+			calls_end_if_failed(c, take_messages(door, c));
+	}
 }
 
 void clients_step(struct door *door, struct connection *c, short events,

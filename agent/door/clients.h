@@ -6,6 +6,10 @@
 /* All that wait at the listener, up to the limits. */
 void clients_accept(struct door *door, int listener);
 
+/* Messages that came behind one whose answer has gone out since: no event tells
+ * of them. */
+void clients_take_waiting(struct door *door);
+
 /* One client, after poll(2) said what there is; may close it. */
 void clients_step(struct door *door, struct connection *c, short events,
                   long long now_ms);

@@ -67,6 +67,7 @@ int connection_flush(struct connection *c)
 	}
 	buffer_clear(&c->out); /* wipes: it may have held URLs */
 	c->out_done = 0;
+	c->work.out_mark = 0;
 	return c->is_ending ? -ECONNRESET : 0;
 }
 

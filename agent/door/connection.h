@@ -15,7 +15,7 @@
 #define CONNECTIONS_PER_PEER_MAX 16
 #define CONNECTION_FIRST_MS      30000 /* to the first byte */
 #define CONNECTION_MESSAGE_MS    10000 /* to finish a message, or take a reply */
-#define CONNECTION_OUT_MAX       (2U * 1024 * 1024)
+#define CONNECTION_OUT_MAX       (2UL * 1024 * 1024)
 
 enum work_state {
 	WORK_NONE,
@@ -31,8 +31,9 @@ struct work {
 	enum agent_method method;
 	bool is_oneway;
 	bool wants_more;
-	uint64_t id;    /* of this call; in every frame's tag */
-	uint16_t cache; /* index in the configuration */
+	size_t out_mark; /* its reply begins there in the output */
+	uint64_t id;     /* of this call; in every frame's tag */
+	uint16_t cache;  /* index in the configuration */
 	struct sign_call sign;
 	struct presign_call presign;
 	struct strings *signatures;        /* owned; one for each path */

@@ -9,11 +9,12 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Nothing is answered to a oneway call, no error either (varlink.org). */
+/* Nothing is answered to a oneway call, no error either (varlink.org); what
+ * was answered to those before it may still be on its way. */
 static int finish(struct connection *c, int rc)
 {
 	if (c->work.is_oneway && rc == 0)
-		buffer_rewind(&c->out);
+		c->out.len = c->work.out_mark;
 	work_clear(&c->work);
 	return rc;
 }
@@ -115,10 +116,9 @@ static int find_cache(const struct config *config, const char *name,
 /* A Sign or Presign that has been checked: to the vault, or wait. */
 int dispatch_continue(struct door *door, struct connection *c)
 {
-	int rc;
-
 	if (door->custody.state != AGENT_UNLOCKED) {
-		rc = dispatch_begin_unlock(door);
+		int rc = dispatch_begin_unlock(door);
+
 		if (rc < 0)
 			return rc;
 		c->work.state = WORK_NEEDS_UNLOCK;
@@ -225,6 +225,7 @@ int dispatch_message(struct door *door, struct connection *c,
 	c->work = (struct work){
 		.is_oneway = call.is_oneway,
 		.wants_more = call.wants_more,
+		.out_mark = c->out.len,
 		.id = ++door->last_work,
 	};
 	rc = agent_method_find(call.method, &c->work.method, &error);

@@ -54,8 +54,12 @@ static short wanted_events(const struct connection *c)
 	return events;
 }
 
-static void fill_poll(const struct door *door, struct pollfd fds[SLOT_COUNT])
+/* Returns how many are worth a look: the lowest free connection is taken first,
+ * so the last slots are nearly always empty, and the kernel reads all it is
+ * given, twice a call. */
+static nfds_t fill_poll(const struct door *door, struct pollfd fds[SLOT_COUNT])
 {
+	nfds_t count = SLOT_CONNECTIONS;
 	short accepting = 0;
 
 	for (size_t i = 0; i < SLOT_COUNT; i++)
@@ -72,17 +76,20 @@ static void fill_poll(const struct door *door, struct pollfd fds[SLOT_COUNT])
 
 		if (c->fd < 0) {
 			accepting = POLLIN;
-		} else {
-			fds[SLOT_CONNECTIONS + i] =
-				(struct pollfd){ .fd = c->fd,
-				                 .events = wanted_events(c) };
+			continue;
 		}
+		count = SLOT_CONNECTIONS + i + 1;
+		fds[SLOT_CONNECTIONS + i] = (struct pollfd){
+			.fd = c->fd,
+			.events = wanted_events(c),
+		};
 	}
 	for (size_t i = 0; i < door->start->listener_count; i++) {
 		fds[SLOT_LISTENERS + i] =
 			(struct pollfd){ .fd = door->start->listeners[i],
 			                 .events = accepting };
 	}
+	return count;
 }
 
 /* Until the next deadline of a client or of the secrets. */
@@ -154,10 +161,9 @@ static int lock_if_idle(struct door *door)
 static int turn(struct door *door)
 {
 	struct pollfd fds[SLOT_COUNT];
-	long long now_ms = clock_boot_ms();
+	nfds_t count = fill_poll(door, fds);
 
-	fill_poll(door, fds);
-	if (poll(fds, SLOT_COUNT, next_timeout(door, now_ms)) < 0)
+	if (poll(fds, count, next_timeout(door, clock_boot_ms())) < 0)
 		return errno == EINTR ? 0 : -errno;
 
 	if (fds[SLOT_LAUNCHER].revents) {
@@ -175,6 +181,7 @@ static int turn(struct door *door)
 	step_vault(door, fds[SLOT_VAULT].fd == door->vault.fd
 	                         ? fds[SLOT_VAULT].revents
 	                         : 0);
+	clients_take_waiting(door);
 	return lock_if_idle(door);
 }
 

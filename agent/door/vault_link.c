@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define RECEIVE_STEP (256U * 1024)
+#define RECEIVE_STEP (256UL * 1024)
 
 void vault_link_init(struct vault_link *link)
 {

@@ -7,7 +7,7 @@
 
 #include "agent/wire.h"
 
-#define VAULT_LINK_QUEUE_MAX (8U * 1024 * 1024) /* bytes not yet taken */
+#define VAULT_LINK_QUEUE_MAX (8UL * 1024 * 1024) /* bytes not yet taken */
 
 struct vault_link {
 	int fd; /* owned; -1: there is no vault */

@@ -18,6 +18,8 @@
 #include "agent/launcher/launcher.h"
 
 #include "agent/launcher/respawn.h"
+#include "agent/launcher/roles.h"
+#include "agent/launcher/state.h"
 #include "agent/start/ready.h"
 #include "protocol/base/cleanup.h"
 #include "protocol/base/exit_status.h"
@@ -41,46 +43,11 @@ enum launcher_slot {
 	SLOT_COUNT = SLOT_SOURCE + SOURCE_POLL_MAX,
 };
 
-struct launcher {
-	const struct launcher_start *start;
-	const struct launcher_roles *roles;
-	struct config *config;
-	struct source *source;
-	struct role door;
-	struct role vault;
-	struct deaths vault_deaths;
-	int door_socket;
-	int signals;
-	int *ready;                /* -1: told already */
-	char *error;               /* READY_ERROR_MAX: why the start failed */
-	long long lifetime_end_ms; /* 0: not running */
-	bool is_fetching;
-	bool is_prefetching;
-	bool is_ending;
-	int exit_status;
-};
-
-static void end(struct launcher *l, int exit_status)
-{
-	l->is_ending = true;
-	l->exit_status = exit_status;
-}
-
 /* Ends the agent; a process that waits for its start will hear why. */
 static void fail_start(struct launcher *l, int exit_status, const char *error)
 {
 	(void)snprintf(l->error, READY_ERROR_MAX, "%s", error);
-	end(l, exit_status);
-}
-
-static void apply_command_line(const struct launcher_start *start,
-                               struct config *config)
-{
-	if (start->has_lifetime)
-		config->lifetime = start->lifetime;
-	if (start->has_idle)
-		config->idle = start->idle;
-	config->is_weak_memory_allowed = start->is_weak_memory_allowed;
+	launcher_end(l, exit_status);
 }
 
 /* Also for a process that waits for the start. */
@@ -93,7 +60,7 @@ static void note_death(struct launcher *l, const char *role, int status)
 static void note_door_death(struct launcher *l, int status)
 {
 	note_death(l, "door", status);
-	end(l, role_exit_status(status));
+	launcher_end(l, role_exit_status(status));
 }
 
 /* A closed socket: it has died or is about to, and how is worth knowing. */
@@ -104,123 +71,7 @@ static void note_door_gone(struct launcher *l, int rc)
 		return;
 	}
 	log_error("door: %s", strerror(-rc));
-	end(l, EXIT_FAILED);
-}
-
-/* Forks a vault around an intake pipe and hands its socket to the door. */
-static int start_vault(struct launcher *l, int owned_intake)
-{
-	cleanup_close int intake = owned_intake;
-	cleanup_close int ours = -1, theirs = -1;
-	int pair[2];
-	int rc;
-
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
-		return -errno;
-	ours = pair[0];
-	theirs = pair[1];
-
-	const struct role_start start = {
-		.config = l->config,
-		.report = l->start->report,
-		.launcher_pid = getpid(),
-		.intake = intake,
-		.door = theirs,
-		.launcher = -1,
-	};
-	rc = role_fork(&l->vault, l->roles->vault, &start);
-	if (rc < 0)
-		return rc;
-	return wire_send_launcher(l->door_socket, LAUNCHER_VAULT, ours);
-}
-
-static void renew_vault(struct launcher *l)
-{
-	int intake = -1;
-	int rc;
-
-	role_end(&l->vault);
-	l->lifetime_end_ms = 0;
-	rc = source_renew(l->source, &intake);
-	if (rc == 0 && l->is_fetching)
-		rc = wire_send_launcher(l->door_socket, LAUNCHER_CANCELLED, -1);
-	l->is_fetching = false;
-	if (rc == 0)
-		rc = start_vault(l, intake);
-	if (rc < 0) {
-		log_error("vault: start: %s", strerror(-rc));
-		end(l, EXIT_FAILED);
-	}
-}
-
-static int start_door(struct launcher *l)
-{
-	cleanup_close int ours = -1, theirs = -1;
-	int pair[2];
-	int rc;
-
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		return -errno;
-	ours = pair[0];
-	theirs = pair[1];
-
-	const struct role_start start = {
-		.config = l->config,
-		.report = l->start->report,
-		.launcher_pid = getpid(),
-		.launcher = theirs,
-		.listeners = l->start->listeners,
-		.listener_count = l->start->listener_count,
-		.intake = -1,
-		.door = -1,
-	};
-	rc = role_fork(&l->door, l->roles->door, &start);
-	if (rc < 0)
-		return rc;
-	l->door_socket = take_fd(&ours);
-	return 0;
-}
-
-/* New configuration: everything starts anew behind the same socket. */
-static void reload(struct launcher *l)
-{
-	struct config *config = NULL;
-	struct source *source = NULL;
-	char why[WIRE_DETAIL_MAX];
-	int intake = -1;
-	int rc;
-
-	rc = config_load(l->start->config_path, &config, why, sizeof(why));
-	if (rc == 0) {
-		apply_command_line(l->start, config);
-		rc = source_open(config, &source, &intake, why, sizeof(why));
-	}
-	if (rc != 0) {
-		log_error("configuration kept: %s", why);
-		config_free(config);
-		renew_vault(l);
-		return;
-	}
-
-	role_end(&l->door);
-	role_end(&l->vault);
-	(void)close(l->door_socket);
-	l->door_socket = -1;
-	source_pass_token(l->source, source);
-	source_close(l->source);
-	config_free(l->config);
-	l->config = config;
-	l->source = source;
-	l->lifetime_end_ms = 0;
-	l->is_fetching = false;
-
-	rc = start_door(l);
-	if (rc == 0)
-		rc = start_vault(l, intake);
-	if (rc < 0) {
-		log_error("reload: %s", strerror(-rc));
-		end(l, EXIT_FAILED);
-	}
+	launcher_end(l, EXIT_FAILED);
 }
 
 static void begin_fetch(struct launcher *l)
@@ -236,7 +87,7 @@ static void begin_fetch(struct launcher *l)
 		rc = wire_send_outcome(l->door_socket, LAUNCHER_FETCHED,
 		                       &outcome);
 		if (rc < 0)
-			end(l, EXIT_FAILED);
+			launcher_end(l, EXIT_FAILED);
 		return;
 	}
 	l->is_fetching = true;
@@ -258,7 +109,7 @@ static void step_source(struct launcher *l)
 	}
 	rc = wire_send_outcome(l->door_socket, LAUNCHER_FETCHED, &outcome);
 	if (rc < 0) {
-		end(l, EXIT_FAILED);
+		launcher_end(l, EXIT_FAILED);
 		return;
 	}
 	if (outcome.is_ok)
@@ -267,7 +118,7 @@ static void step_source(struct launcher *l)
 	if (l->is_prefetching)
 		fail_start(l, EXIT_SOURCE, outcome.detail);
 	else if (source_needs_renewal(l->source))
-		renew_vault(l);
+		roles_renew_vault(l);
 }
 
 static void note_loaded(struct launcher *l)
@@ -296,7 +147,7 @@ static void note_renew(struct launcher *l, const struct fetch_outcome *why)
 		fail_start(l, EXIT_SOURCE, why->detail);
 		return;
 	}
-	renew_vault(l);
+	roles_renew_vault(l);
 }
 
 static void take_packet(struct launcher *l)
@@ -315,7 +166,7 @@ static void take_packet(struct launcher *l)
 		begin_fetch(l);
 		break;
 	case LAUNCHER_RENEW:
-		renew_vault(l);
+		roles_renew_vault(l);
 		break;
 	case LAUNCHER_REFUSED:
 		note_renew(l, &outcome);
@@ -327,13 +178,13 @@ static void take_packet(struct launcher *l)
 		note_ready(l);
 		break;
 	case LAUNCHER_QUIT:
-		end(l, EXIT_DONE);
+		launcher_end(l, EXIT_DONE);
 		break;
 	case LAUNCHER_VAULT:
 	case LAUNCHER_CANCELLED:
 	case LAUNCHER_FETCHED:
 		log_error("door: a message that only the launcher sends");
-		end(l, EXIT_FAILED);
+		launcher_end(l, EXIT_FAILED);
 		break;
 	}
 }
@@ -349,12 +200,12 @@ static void note_children(struct launcher *l)
 
 	note_death(l, "vault", status);
 	if (*l->ready >= 0 || role_is_hopeless(status)) {
-		end(l, role_exit_status(status));
+		launcher_end(l, role_exit_status(status));
 	} else if (deaths_note(&l->vault_deaths, clock_boot_ms())) {
 		log_error("vault: three deaths in a minute, the agent ends");
-		end(l, role_exit_status(status));
+		launcher_end(l, role_exit_status(status));
 	} else {
-		renew_vault(l);
+		roles_renew_vault(l);
 	}
 }
 
@@ -368,13 +219,13 @@ static void take_signals(struct launcher *l)
 			note_children(l);
 			break;
 		case SIGHUP:
-			reload(l);
+			roles_reload(l);
 			break;
 		case SIGUSR1:
-			renew_vault(l);
+			roles_renew_vault(l);
 			break;
 		default: /* SIGTERM, SIGINT */
-			end(l, EXIT_DONE);
+			launcher_end(l, EXIT_DONE);
 			break;
 		}
 	}
@@ -412,7 +263,7 @@ static int turn(struct launcher *l)
 		return -errno;
 
 	if (fds[SLOT_WATCHED].revents)
-		end(l, EXIT_DONE);
+		launcher_end(l, EXIT_DONE);
 	/* The door's last word comes before the news of its end. */
 	if (fds[SLOT_DOOR].revents && !l->is_ending)
 		take_packet(l);
@@ -422,7 +273,7 @@ static int turn(struct launcher *l)
 		step_source(l);
 	if (!l->is_ending && l->lifetime_end_ms > 0 &&
 	    clock_boot_ms() >= l->lifetime_end_ms)
-		renew_vault(l);
+		roles_renew_vault(l);
 	return 0;
 }
 
@@ -445,22 +296,13 @@ static int open_signals(void)
 
 static int start_all(struct launcher *l)
 {
-	int rc;
-
 	l->signals = open_signals();
 	if (l->signals < 0)
 		return l->signals;
-	rc = start_door(l);
-	if (rc < 0)
-		return rc;
-	rc = start_vault(l, l->start->intake);
-	if (rc < 0)
-		return rc;
-	if (l->is_prefetching)
-		return wire_send_launcher(l->door_socket, LAUNCHER_FETCH, -1);
-	return 0;
+	return roles_start(l, l->start->intake);
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): fail_start() writes it */
 int launcher_run(const struct launcher_start *start,
                  const struct launcher_roles *roles,
                  char ret_error[READY_ERROR_MAX])
@@ -478,13 +320,13 @@ int launcher_run(const struct launcher_start *start,
 	};
 	int rc;
 
-	apply_command_line(start, l.config);
+	roles_apply_command_line(start, l.config);
 	rc = start_all(&l);
 	while (rc == 0 && !l.is_ending)
 		rc = turn(&l);
 	if (rc < 0) {
 		log_error("launcher: %s", strerror(-rc));
-		end(&l, EXIT_FAILED);
+		launcher_end(&l, EXIT_FAILED);
 	}
 
 	role_end(&l.vault);

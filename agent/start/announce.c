@@ -15,16 +15,15 @@ static int print(struct buffer *out)
 	return rc < 0 ? rc : fd_write_full(STDOUT_FILENO, out->data, out->len);
 }
 
-static void remark(const struct options *options, enum options_shell shell,
-                   const char *suffix, pid_t pid, struct buffer *out)
+static void remark(const struct options *options, const char *suffix, pid_t pid,
+                   struct buffer *out)
 {
 	char text[64];
 
 	if (options->is_quiet)
 		return;
-	(void)snprintf(text, sizeof(text), "%s %d%s", "Agent pid", (int)pid,
-	               suffix);
-	shell_env_echo(shell, text, out);
+	(void)snprintf(text, sizeof(text), "Agent pid %d%s", (int)pid, suffix);
+	shell_env_echo(text, out);
 }
 
 int announce_agent(const struct options *options, const char *socket_path,
@@ -38,7 +37,7 @@ int announce_agent(const struct options *options, const char *socket_path,
 	rc = shell_env_set(shell, socket_path, pid, &out);
 	if (rc < 0)
 		return rc;
-	remark(options, shell, "", pid, &out);
+	remark(options, "", pid, &out);
 	return print(&out);
 }
 
@@ -49,6 +48,6 @@ int announce_end(const struct options *options, pid_t pid)
 
 	buffer_init(&out, ANNOUNCE_MAX);
 	shell_env_unset(shell, &out);
-	remark(options, shell, " killed", pid, &out);
+	remark(options, " killed", pid, &out);
 	return print(&out);
 }

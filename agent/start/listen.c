@@ -2,6 +2,7 @@
 
 #include "protocol/base/cleanup.h"
 #include "protocol/base/number.h"
+#include "protocol/base/text.h"
 #include "protocol/varlink/socket_path.h"
 
 #include <errno.h>
@@ -28,13 +29,17 @@ static int fail(int rc, char *why, size_t why_size, const char *what,
 	return rc;
 }
 
-/* Makes the missing directories of path (all but its last part). */
-static int make_parents(const char *path)
+/* Makes the missing directories of path (all but its last part) below the
+ * runtime directory or the home: these are not ours to make. */
+static int make_parents(const char *path, const struct socket_path_env *env)
 {
+	const char *base = env->home ? env->home : "";
 	char dir[LISTEN_PATH_SIZE];
 
+	if (env->runtime_dir && text_has_prefix(path, env->runtime_dir))
+		base = env->runtime_dir;
 	(void)snprintf(dir, sizeof(dir), "%s", path);
-	for (char *slash = strchr(dir + 1, '/'); slash;
+	for (char *slash = strchr(dir + strlen(base) + 1, '/'); slash;
 	     slash = strchr(slash + 1, '/')) {
 		*slash = '\0';
 		if (mkdir(dir, DIRECTORY_MODE) < 0 && errno != EEXIST)
@@ -85,6 +90,17 @@ static int address_of(const char *path, struct sockaddr_un *ret_address)
 	return 0;
 }
 
+/* What is there and is no socket is somebody's file: connect(2) refuses it as
+ * it refuses a dead socket. */
+static int check_replaceable(const char *path)
+{
+	struct stat st;
+
+	if (lstat(path, &st) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	return S_ISSOCK(st.st_mode) ? 0 : -ENOTSOCK;
+}
+
 /* 1 alive, 0 nobody.  A full backlog (EAGAIN) is a busy agent, not a dead
  * one; only a refusal means that nobody listens. */
 static int is_alive(const char *path)
@@ -118,7 +134,8 @@ static int lock_directory(int directory)
 
 /* Binds under a temporary name, then renames over the old socket: whoever
  * connects meets either the old file or a listening one.  The mode is set
- * before bind(2), so it does not depend on the umask. */
+ * before bind(2), so that it is never wider, and after it, since the umask may
+ * have taken from it. */
 static int bind_in_place(int directory, const char *name,
                          struct listen_socket *out)
 {
@@ -138,7 +155,9 @@ static int bind_in_place(int directory, const char *name,
 	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
 	    listen(fd, LISTEN_BACKLOG) < 0)
 		return -errno;
-	if (fstatat(directory, temporary, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+	if (fchmodat(directory, temporary, SOCKET_MODE, AT_SYMLINK_NOFOLLOW) <
+	            0 ||
+	    fstatat(directory, temporary, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
 	    renameat(directory, temporary, directory, name) < 0) {
 		int rc = -errno;
 
@@ -164,6 +183,9 @@ static int open_in(int directory, struct listen_socket *out, char *why,
 		            out->path);
 	}
 
+	rc = check_replaceable(out->path);
+	if (rc < 0)
+		return fail(rc, why, why_size, "replace", out->path);
 	rc = is_alive(out->path);
 	if (rc > 0)
 		return LISTEN_ALIVE;
@@ -183,7 +205,7 @@ int listen_open(const char *path, struct listen_socket *ret_socket, char *why,
 	struct listen_socket out = { .fd = -1, .lock = -1 };
 	cleanup_close int directory = -1;
 	const struct socket_path_env env = socket_path_read_env();
-	char usual[SOCKET_PATH_SIZE];
+	char usual[SOCKET_PATH_SIZE] = "";
 	int rc;
 
 	if (!path) {
@@ -202,7 +224,7 @@ int listen_open(const char *path, struct listen_socket *ret_socket, char *why,
 	}
 	(void)snprintf(out.path, sizeof(out.path), "%s", path ? path : usual);
 
-	rc = path ? 0 : make_parents(out.path);
+	rc = path ? 0 : make_parents(out.path, &env);
 	if (rc < 0)
 		return fail(rc, why, why_size, "make its directory", out.path);
 	directory = open_directory(out.path, !path, why, why_size);
@@ -215,13 +237,39 @@ int listen_open(const char *path, struct listen_socket *ret_socket, char *why,
 	return rc;
 }
 
+/* Only a directory made for one command is named so. */
+static void remove_private_directory(const char *socket_path)
+{
+	char dir[LISTEN_PATH_SIZE];
+	char *slash;
+
+	(void)snprintf(dir, sizeof(dir), "%s", socket_path);
+	slash = strrchr(dir, '/');
+	if (slash && slash - dir > 10 && strncmp(slash - 10, "run.", 4) == 0) {
+		*slash = '\0';
+		(void)rmdir(dir);
+	}
+}
+
+static int open_private_in(struct listen_socket *out, char *why,
+                           size_t why_size)
+{
+	cleanup_close int directory =
+		open_directory(out->path, true, why, why_size);
+	int rc;
+
+	if (directory < 0)
+		return directory;
+	rc = bind_in_place(directory, "agent.sock", out);
+	return rc < 0 ? fail(rc, why, why_size, "listen", out->path) : 0;
+}
+
 int listen_open_private(struct listen_socket *ret_socket, char *why,
                         size_t why_size)
 {
 	struct listen_socket out = { .fd = -1, .lock = -1 };
 	const struct socket_path_env env = socket_path_read_env();
 	char usual[SOCKET_PATH_SIZE];
-	cleanup_close int directory = -1;
 	char *slash;
 	int rc, len;
 
@@ -237,7 +285,7 @@ int listen_open_private(struct listen_socket *ret_socket, char *why,
 		return fail(-ENAMETOOLONG, why, why_size, "socket path", usual);
 
 	out.path[(size_t)len - strlen("/agent.sock")] = '\0';
-	rc = make_parents(out.path);
+	rc = make_parents(out.path, &env);
 	if (rc == 0 && !mkdtemp(out.path))
 		rc = -errno;
 	if (rc < 0)
@@ -245,32 +293,40 @@ int listen_open_private(struct listen_socket *ret_socket, char *why,
 	(void)strncat(out.path, "/agent.sock",
 	              sizeof(out.path) - strlen(out.path) - 1);
 
-	directory = open_directory(out.path, true, why, why_size);
-	if (directory < 0)
-		return directory;
-	rc = bind_in_place(directory, "agent.sock", &out);
-	if (rc < 0)
-		return fail(rc, why, why_size, "listen", out.path);
+	rc = open_private_in(&out, why, why_size);
+	if (rc < 0) {
+		remove_private_directory(out.path);
+		return rc;
+	}
 	*ret_socket = out;
 	return 0;
 }
 
+/* Of a socket; -errno. */
+static int option_of(int fd, int option)
+{
+	int value = 0;
+	socklen_t size = sizeof(value);
+
+	return getsockopt(fd, SOL_SOCKET, option, &value, &size) < 0 ? -errno
+	                                                             : value;
+}
+
 static int inherit_one(int fd, struct listen_socket *out)
 {
-	struct sockaddr_un address;
+	struct sockaddr_un address = { .sun_family = AF_UNSPEC };
 	socklen_t size = sizeof(address);
-	int listening = 0;
-	socklen_t listening_size = sizeof(listening);
 
-	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening,
-	               &listening_size) < 0 ||
-	    !listening ||
+	if (option_of(fd, SO_ACCEPTCONN) != 1 ||
+	    option_of(fd, SO_TYPE) != SOCK_STREAM ||
 	    getsockname(fd, (struct sockaddr *)&address, &size) < 0 ||
 	    address.sun_family != AF_UNIX || address.sun_path[0] == '\0')
 		return -EINVAL;
 
 	*out = (struct listen_socket){ .fd = fd, .lock = -1 };
-	(void)snprintf(out->path, sizeof(out->path), "%s", address.sun_path);
+	/* A path of full length has no NUL: unix(7). */
+	(void)snprintf(out->path, sizeof(out->path), "%.*s",
+	               (int)sizeof(address.sun_path) - 1, address.sun_path);
 	return fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ||
 	                       fcntl(fd, F_SETFL, O_NONBLOCK) < 0
 	               ? -errno
@@ -313,20 +369,11 @@ int listen_inherit(struct listen_socket *ret_sockets, size_t max, char *why,
 
 void listen_remove(const struct listen_socket *socket)
 {
-	char dir[LISTEN_PATH_SIZE];
 	struct stat st;
-	char *slash;
 
 	if (!socket->is_ours || lstat(socket->path, &st) < 0 ||
 	    st.st_dev != socket->device || st.st_ino != socket->inode)
 		return;
 	(void)unlink(socket->path);
-
-	/* Only a directory made for one command is named so. */
-	(void)snprintf(dir, sizeof(dir), "%s", socket->path);
-	slash = strrchr(dir, '/');
-	if (slash && slash - dir > 10 && strncmp(slash - 10, "run.", 4) == 0) {
-		*slash = '\0';
-		(void)rmdir(dir);
-	}
+	remove_private_directory(socket->path);
 }

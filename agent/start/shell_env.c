@@ -68,13 +68,14 @@ enum options_shell shell_env_guess(enum options_shell asked)
 }
 
 /* Inside '...' only the quote itself is special: it ends the string, is
- * escaped, and begins it anew. */
+ * escaped, and begins it anew.  So does a blank: an unquoted $(...) folds runs
+ * of blanks before eval sees the quotes, and so two are never neighbours. */
 static void quote_sh(struct buffer *out, const char *text)
 {
 	buffer_append_char(out, '\'');
 	for (; *text != '\0'; text++) {
-		if (*text == '\'') {
-			buffer_append_text(out, "'\\''");
+		if (*text == '\'' || *text == ' ') {
+			buffer_append_format(out, "'\\%c'", *text);
 		} else {
 			buffer_append_char(out, *text);
 		}
@@ -149,15 +150,23 @@ static void unset(enum options_shell shell, const char *name,
 	}
 }
 
+/* csh expands braces in what its `...` gives, and no quote there stops it. */
+static bool can_be_said(enum options_shell shell, const char *path)
+{
+	for (const char *c = path; *c != '\0'; c++) {
+		if ((unsigned char)*c < 0x20 || *c == 0x7f)
+			return false;
+	}
+	return shell != OPTIONS_SHELL_CSH || !strpbrk(path, "{}");
+}
+
 int shell_env_set(enum options_shell shell, const char *socket_path, pid_t pid,
                   struct buffer *out)
 {
 	char number[16];
 
-	for (const char *c = socket_path; *c != '\0'; c++) {
-		if ((unsigned char)*c < 0x20 || *c == 0x7f)
-			return -EINVAL;
-	}
+	if (!can_be_said(shell, socket_path))
+		return -EINVAL;
 	(void)snprintf(number, sizeof(number), "%d", (int)pid);
 	set(shell, "NIXCACHE_AGENT_SOCK", socket_path, out);
 	set(shell, "NIXCACHE_AGENT_PID", number, out);
@@ -170,16 +179,7 @@ void shell_env_unset(enum options_shell shell, struct buffer *out)
 	unset(shell, "NIXCACHE_AGENT_PID", out);
 }
 
-void shell_env_echo(enum options_shell shell, const char *text,
-                    struct buffer *out)
+void shell_env_echo(const char *text, struct buffer *out)
 {
-	buffer_append_text(out, "echo ");
-	if (shell == OPTIONS_SHELL_CSH) {
-		quote_csh(out, text);
-	} else if (shell == OPTIONS_SHELL_FISH) {
-		quote_fish(out, text);
-	} else {
-		quote_sh(out, text);
-	}
-	buffer_append_text(out, ";\n");
+	buffer_append_format(out, "echo %s;\n", text);
 }

@@ -1,5 +1,7 @@
 #include "agent/vault/keyring.h"
 
+#include "protocol/base/text.h"
+
 #include <sodium.h>
 
 #include <assert.h>
@@ -118,8 +120,10 @@ static const char *take_key_text(struct signing_key *key, struct bytes text)
 	name_len = (size_t)(colon - name);
 	if (!key_name_is_valid(name, name_len))
 		return "the name before the colon is not a key name";
-	/* Some stores of secrets fold long lines. */
-	if (sodium_base642bin(key->pair, sizeof(key->pair), colon + 1,
+	/* Some stores of secrets fold long lines.  libsodium 1.0.18 takes every
+	 * byte above 0x7f for a '/'. */
+	if (!text_is_ascii(name, text.len) ||
+	    sodium_base642bin(key->pair, sizeof(key->pair), colon + 1,
 	                      text.len - name_len - 1, "\r\n", &got, NULL,
 	                      sodium_base64_VARIANT_ORIGINAL) != 0)
 		return "what follows the colon is not base64 of 64 bytes";

@@ -22,12 +22,11 @@ DEFINE_CLEANUP(struct cache *, cache_close)
 #define cleanup_cache cleanup(cache_close_at)
 
 static int open_backend(struct cache *c, const struct agent_cache *cache,
-                        struct agent *agent,
                         const struct cache_options *options)
 {
 	switch (c->uri.kind) {
 	case STORE_URI_S3:
-		return cache_s3_open(cache, agent, &c->uri,
+		return cache_s3_open(cache, options->agent, &c->uri,
 		                     options->connections, &c->s3);
 	case STORE_URI_FILE:
 		return cache_folder_open(c->uri.path, &c->folder);
@@ -35,8 +34,7 @@ static int open_backend(struct cache *c, const struct agent_cache *cache,
 	return -EINVAL;
 }
 
-/* NOLINTNEXTLINE(readability-function-size): six, with the sentence's place */
-int cache_open(const struct agent_cache *cache, struct agent *agent,
+int cache_open(const struct agent_cache *cache,
                const struct cache_options *options, struct cache **ret_cache,
                char *why, size_t why_size)
 {
@@ -47,7 +45,7 @@ int cache_open(const struct agent_cache *cache, struct agent *agent,
 		rc = store_uri_parse(cache->store, &c->uri, why, why_size);
 		if (rc < 0)
 			return rc;
-		rc = open_backend(c, cache, agent, options);
+		rc = open_backend(c, cache, options);
 	}
 	if (rc < 0) {
 		(void)snprintf(why, why_size, "cache %s: cannot open: %s",

@@ -53,12 +53,13 @@ struct cache_result {
 struct cache;
 
 struct cache_options {
+	struct agent *agent; /* a folder needs none */
 	unsigned connections;
 };
 
-/* cache and agent are borrowed for the cache's life.  0, or -EINVAL/-errno
+/* cache and the agent are borrowed for the cache's life.  0, or -EINVAL/-errno
  * with a sentence in why. */
-must_check int cache_open(const struct agent_cache *cache, struct agent *agent,
+must_check int cache_open(const struct agent_cache *cache,
                           const struct cache_options *options,
                           struct cache **ret_cache, char *why, size_t why_size);
 void cache_close(struct cache *cache);

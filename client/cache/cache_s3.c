@@ -320,6 +320,9 @@ static void take_upload_id(struct cache_result *result, const struct s3_step *s,
 static void take_success(struct cache_result *result, const struct s3_step *s,
                          struct transfer_result *answer)
 {
+	static_assert(sizeof(result->text) >= sizeof(answer->etag),
+	              "an etag fits");
+
 	switch (s->step.type) {
 	case CACHE_CHECK:
 		result->size = answer->content_length;

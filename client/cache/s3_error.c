@@ -16,13 +16,17 @@ struct subject {
 	const char *object;
 };
 
+/* Should a server ever quote the URL, it ends here. */
 static void copy_text(const struct s3_xml *xml, const char *name, char *out,
                       size_t size)
 {
 	const char *text = s3_xml_find(xml, 0, name);
 
-	if (text)
-		text_printable(text, strlen(text), out, size);
+	if (!text)
+		return;
+	text_printable(text, strlen(text), out, size);
+	if (strcasestr(out, "X-Amz-"))
+		out[0] = '\0';
 }
 
 void s3_error_parse(struct bytes body, struct s3_error *ret_error)
@@ -38,9 +42,6 @@ void s3_error_parse(struct bytes body, struct s3_error *ret_error)
 	copy_text(&xml, "Message", ret_error->message,
 	          sizeof(ret_error->message));
 	copy_text(&xml, "Region", ret_error->region, sizeof(ret_error->region));
-	/* Should a server ever quote the URL, it ends here. */
-	if (strcasestr(ret_error->message, "X-Amz-"))
-		ret_error->message[0] = '\0';
 	if (!ret_error->region[0]) {
 		copy_text(&xml, "Endpoint", ret_error->region,
 		          sizeof(ret_error->region));

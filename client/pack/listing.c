@@ -1,5 +1,6 @@
 #include "client/pack/listing.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <stdbool.h>
@@ -55,6 +56,7 @@ static int add(struct listing *l, const char *name, uint8_t type)
 	if (rc < 0)
 		return rc;
 
+	assert(l->names);
 	memcpy(l->names + l->names_len, name, len);
 	l->entries[l->count++] = (struct listing_entry){
 		.offset = (uint32_t)l->names_len,

@@ -33,8 +33,11 @@ struct flow {
 	const struct flow_request *request;
 	const struct plan *plan;
 	struct upload *uploads; /* owned; by closure index */
-	bool *is_settled;       /* owned; counted as pushed or failed */
-	size_t *order;          /* owned; see plan_order() */
+	bool *is_settled;       /* owned; listed in settled */
+	size_t *settled;        /* owned; pushed or failed, in that order */
+	size_t settled_count;
+	size_t noted_count; /* of them; the others' consequences are due */
+	size_t *order;      /* owned; see plan_order() */
 	size_t begun;
 	size_t active;
 	size_t *to_sign; /* owned; closure indexes */
@@ -62,7 +65,37 @@ static bool is_about_everything(int exit_status)
 	       exit_status == EXIT_POLICY || exit_status == EXIT_SOURCE;
 }
 
-static void changed(struct flow *f, size_t index, bool was_active);
+/* Lists what a state that an upload has come to asks for. */
+static void settle(struct flow *f, size_t index)
+{
+	if (f->is_settled[index])
+		return;
+	switch (f->uploads[index].state) {
+	case UPLOAD_STORED:
+		f->to_sign[f->to_sign_count++] = index;
+		break;
+	case UPLOAD_DONE:
+	case UPLOAD_FAILED:
+		f->is_settled[index] = true;
+		f->settled[f->settled_count++] = index;
+		break;
+	case UPLOAD_IDLE:
+	case UPLOAD_ASKING:
+	case UPLOAD_PACKING:
+	case UPLOAD_COMPLETING:
+	case UPLOAD_SIGNED:
+	case UPLOAD_PUBLISHING:
+		break;
+	}
+}
+
+/* Keeps count of the active ones around a change of state. */
+static void changed(struct flow *f, size_t index, bool was_active)
+{
+	if (was_active && !upload_is_active(&f->uploads[index]))
+		f->active--;
+	settle(f, index);
+}
 
 static void note_failed(struct flow *f, size_t index)
 {
@@ -121,41 +154,18 @@ static void note_done(struct flow *f, size_t index)
 	}
 }
 
-/* Draws the consequences of a state that an upload has come to. */
-static void settle(struct flow *f, size_t index)
+/* What ended may end or free others, to the last of them. */
+static void note_settled(struct flow *f)
 {
-	struct upload *u = &f->uploads[index];
+	while (f->noted_count < f->settled_count) {
+		size_t index = f->settled[f->noted_count++];
 
-	if (f->is_settled[index])
-		return;
-	switch (u->state) {
-	case UPLOAD_STORED:
-		f->to_sign[f->to_sign_count++] = index;
-		break;
-	case UPLOAD_DONE:
-		f->is_settled[index] = true;
-		note_done(f, index);
-		break;
-	case UPLOAD_FAILED:
-		f->is_settled[index] = true;
-		note_failed(f, index);
-		break;
-	case UPLOAD_IDLE:
-	case UPLOAD_ASKING:
-	case UPLOAD_PACKING:
-	case UPLOAD_COMPLETING:
-	case UPLOAD_SIGNED:
-	case UPLOAD_PUBLISHING:
-		break;
+		if (f->uploads[index].state == UPLOAD_DONE) {
+			note_done(f, index);
+		} else {
+			note_failed(f, index);
+		}
 	}
-}
-
-/* Keeps count of the active ones around a change of state. */
-static void changed(struct flow *f, size_t index, bool was_active)
-{
-	if (was_active && !upload_is_active(&f->uploads[index]))
-		f->active--;
-	settle(f, index);
 }
 
 static void begin_more(struct flow *f)
@@ -174,6 +184,7 @@ static void begin_more(struct flow *f)
 		if (upload_is_active(u))
 			f->active++;
 		settle(f, index);
+		note_settled(f);
 	}
 }
 
@@ -181,14 +192,17 @@ static void take_event(struct flow *f, struct pack_event *event)
 {
 	struct upload *u = &f->uploads[event->job];
 	bool was_active = upload_is_active(u);
-	char path[STORE_PATH_SIZE];
 
 	if (event->type == PACK_PART && event->part->number == 1) {
+		char path[STORE_PATH_SIZE];
+
 		name_path(f, event->job, path, sizeof(path));
-		progress_started(f->request->progress, path, u->info->nar_size);
+		progress_started(f->request->progress, path,
+		                 f->plan->closure->paths[event->job].nar_size);
 	}
 	upload_take_event(u, context(f), event);
 	changed(f, event->job, was_active);
+	note_settled(f);
 }
 
 static int take_events(struct flow *f)
@@ -212,6 +226,7 @@ static int take_results(struct flow *f)
 
 		upload_take_result(&f->uploads[index], context(f), &result);
 		changed(f, index, was_active);
+		note_settled(f);
 	}
 	return rc;
 }
@@ -225,6 +240,7 @@ static void fail_to_sign(struct flow *f, const struct agent_error *error)
 		upload_fail(&f->uploads[f->to_sign[i]], error->exit_status,
 		            "%s", error->text);
 		settle(f, f->to_sign[i]);
+		note_settled(f);
 	}
 }
 
@@ -263,6 +279,7 @@ static void sign(struct flow *f)
 		u->signatures = signatures[i];
 		u->state = UPLOAD_SIGNED;
 		publish_if_due(f, f->to_sign[i]);
+		note_settled(f);
 	}
 }
 
@@ -340,12 +357,14 @@ static void say_farewell(struct flow *f)
 static int open_signals(sigset_t *ret_old)
 {
 	sigset_t set;
+	int fd;
 
 	(void)sigemptyset(&set);
 	(void)sigaddset(&set, SIGINT);
 	(void)sigaddset(&set, SIGTERM);
 	(void)sigprocmask(SIG_BLOCK, &set, ret_old);
-	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return fd < 0 ? -errno : fd;
 }
 
 static int flow_open(struct flow *f)
@@ -354,10 +373,13 @@ static int flow_open(struct flow *f)
 
 	f->uploads = calloc(count, sizeof(*f->uploads));
 	f->is_settled = calloc(count, sizeof(*f->is_settled));
+	f->settled = calloc(count, sizeof(*f->settled));
 	f->to_sign = calloc(count, sizeof(*f->to_sign));
 	f->order = plan_order(f->plan);
-	return f->uploads && f->is_settled && f->to_sign && f->order ? 0
-	                                                             : -ENOMEM;
+	return f->uploads && f->is_settled && f->settled && f->to_sign &&
+	                       f->order
+	               ? 0
+	               : -ENOMEM;
 }
 
 /* The cache has given every borrowed pointer back, or is about to be closed
@@ -368,6 +390,7 @@ static void flow_close(struct flow *f)
 		upload_clear(&f->uploads[i]);
 	free(f->uploads);
 	free(f->is_settled);
+	free(f->settled);
 	free(f->to_sign);
 	free(f->order);
 	if (f->signals >= 0)
@@ -386,6 +409,8 @@ void flow_run(const struct flow_request *request,
 	int rc = flow_open(&f);
 
 	f.signals = open_signals(&old);
+	if (rc == 0 && f.signals < 0)
+		rc = f.signals;
 	while (rc == 0 && !f.is_given_up &&
 	       f.result.pushed + f.result.failed < f.plan->push_count)
 		rc = turn(&f);

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FINGERPRINT_MAX (8U * 1024 * 1024)
+#define FINGERPRINT_MAX (8UL * 1024 * 1024)
 
 int plan_make(const struct closure *closure, struct plan *ret_plan)
 {

@@ -91,12 +91,13 @@ static int find_closure(struct push *p)
 {
 	cleanup_strings struct strings roots = { .items = NULL };
 	struct daemon_error error;
-	char why[STORE_DIR_MAX * 2 + 128];
 	int rc;
 
 	if (daemon_open(p->request->store, &p->daemon, &error) < 0)
 		return fail(error.text);
 	if (strcmp(daemon_store_dir(p->daemon), p->config->store_dir) != 0) {
+		char why[STORE_DIR_MAX * 2 + 128];
+
 		(void)snprintf(why, sizeof(why),
 		               "the store is %s, and cache %s is for %s "
 		               "(store-dir)",
@@ -220,10 +221,12 @@ static int check_references(struct push *p)
 
 static int open_cache(struct push *p)
 {
-	const struct cache_options options = { .connections = CONNECTIONS };
+	const struct cache_options options = {
+		.agent = p->agent,
+		.connections = CONNECTIONS,
+	};
 	char why[768];
-	int rc = cache_open(p->config, p->agent, &options, &p->cache, why,
-	                    sizeof(why));
+	int rc = cache_open(p->config, &options, &p->cache, why, sizeof(why));
 
 	if (rc < 0)
 		return fail(why);

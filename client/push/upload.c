@@ -64,6 +64,16 @@ static void fail_errno(struct upload *u, int rc)
 	upload_fail(u, EXIT_FAILED, "%s", strerror(-rc));
 }
 
+/* Parts that wait for an id and will not be sent: the pack may have no memory
+ * left for any other path. */
+static void give_back(struct upload *u)
+{
+	for (size_t i = 0; i < u->part_count; i++) {
+		if (!u->parts[i].is_lent)
+			pack_part_free(take_ptr(u->parts[i].part));
+	}
+}
+
 /* Nothing is left behind on the server; what was prepared is given back. */
 static void abandon(struct upload *u, const struct upload_context *x)
 {
@@ -74,6 +84,7 @@ static void abandon(struct upload *u, const struct upload_context *x)
 		.upload_id = u->upload_id,
 	};
 
+	give_back(u);
 	if (!u->upload_id[0])
 		return;
 	/* An abort that cannot even be queued leaves the upload to the next
@@ -82,13 +93,15 @@ static void abandon(struct upload *u, const struct upload_context *x)
 		u->upload_id[0] = '\0';
 }
 
-static void submit(struct upload *u, const struct upload_context *x,
+/* True if the cache has taken it. */
+static bool submit(struct upload *u, const struct upload_context *x,
                    const struct cache_step *step)
 {
 	int rc = cache_submit(x->cache, step);
 
 	if (rc < 0)
 		fail_errno(u, rc);
+	return rc == 0;
 }
 
 int upload_begin(struct upload *u, const struct upload_context *x, size_t index,
@@ -138,8 +151,9 @@ static void begin_packing(struct upload *u, const struct upload_context *x)
 }
 
 static void send_part(struct upload *u, const struct upload_context *x,
-                      const struct pack_part *part)
+                      struct upload_part *waiting)
 {
+	const struct pack_part *part = waiting->part;
 	const struct cache_step step = {
 		.type = CACHE_PART,
 		.tag = tag_of(u, part->number),
@@ -151,7 +165,7 @@ static void send_part(struct upload *u, const struct upload_context *x,
 		.part_number = part->number,
 	};
 
-	submit(u, x, &step);
+	waiting->is_lent = submit(u, x, &step);
 }
 
 static void send_whole(struct upload *u, const struct upload_context *x,
@@ -166,8 +180,10 @@ static void send_whole(struct upload *u, const struct upload_context *x,
 		.md5 = part->md5,
 	};
 
-	u->whole = part;
-	submit(u, x, &step);
+	if (submit(u, x, &step))
+		u->whole = part;
+	else
+		pack_part_free(part);
 }
 
 static int remember_part(struct upload *u, struct pack_part *part)
@@ -196,7 +212,7 @@ static void begin_multipart(struct upload *u, const struct upload_context *x)
 	};
 
 	u->is_multipart = true;
-	submit(u, x, &step);
+	(void)submit(u, x, &step);
 }
 
 static void take_part(struct upload *u, const struct upload_context *x,
@@ -217,7 +233,7 @@ static void take_part(struct upload *u, const struct upload_context *x,
 	if (!u->is_multipart) {
 		begin_multipart(u, x);
 	} else if (u->upload_id[0]) {
-		send_part(u, x, part);
+		send_part(u, x, &u->parts[u->part_count - 1]);
 	}
 }
 
@@ -250,7 +266,7 @@ static void complete_if_whole(struct upload *u, const struct upload_context *x)
 		}
 	}
 	u->state = UPLOAD_COMPLETING;
-	submit(u, x, &step);
+	(void)submit(u, x, &step);
 }
 
 static void take_done(struct upload *u, const struct upload_context *x,
@@ -291,7 +307,7 @@ static void take_begun(struct upload *u, const struct upload_context *x,
 {
 	(void)snprintf(u->upload_id, sizeof(u->upload_id), "%s", upload_id);
 	for (size_t i = 0; i < u->part_count && u->state == UPLOAD_PACKING; i++)
-		send_part(u, x, u->parts[i].part);
+		send_part(u, x, &u->parts[i]);
 }
 
 static void take_stored_part(struct upload *u, const struct upload_context *x,
@@ -302,7 +318,6 @@ static void take_stored_part(struct upload *u, const struct upload_context *x,
 	if (number == 0 || number > u->part_count)
 		return;
 	part = &u->parts[number - 1];
-	pack_part_free(take_ptr(part->part));
 	part->etag = strdup(etag);
 	if (!part->etag) {
 		fail_errno(u, -ENOMEM);
@@ -319,7 +334,6 @@ static void take_put(struct upload *u, const struct upload_context *x,
 		u->state = UPLOAD_DONE;
 		return;
 	}
-	pack_part_free(take_ptr(u->whole));
 	u->stored_count = 1;
 	complete_if_whole(u, x);
 }
@@ -350,28 +364,33 @@ static void take_success(struct upload *u, const struct upload_context *x,
 	}
 }
 
-/* What comes for a path that has failed meanwhile: a late multipart upload must
- * still be ended, and bytes that nobody sends any more are given back. */
+/* However it was answered, the cache needs the bytes of a step no more. */
+static void take_back(struct upload *u, const struct cache_result *result)
+{
+	unsigned detail = detail_of(result->tag);
+
+	if (result->type == CACHE_PUT && detail == TAG_NAR)
+		pack_part_free(take_ptr(u->whole));
+	if (result->type == CACHE_PART && detail > 0 && detail <= u->part_count)
+		pack_part_free(take_ptr(u->parts[detail - 1].part));
+}
+
+/* A multipart upload that has begun after its path has failed must still be
+ * ended. */
 static void take_late(struct upload *u, const struct upload_context *x,
                       const struct cache_result *result)
 {
-	unsigned number = detail_of(result->tag);
-
 	if (result->type == CACHE_BEGIN && result->outcome == CACHE_OK) {
 		(void)snprintf(u->upload_id, sizeof(u->upload_id), "%s",
 		               result->text);
 		abandon(u, x);
-	} else if (result->type == CACHE_PART && number > 0 &&
-	           number <= u->part_count) {
-		pack_part_free(take_ptr(u->parts[number - 1].part));
-	} else if (result->type == CACHE_PUT && number == TAG_NAR) {
-		pack_part_free(take_ptr(u->whole));
 	}
 }
 
 void upload_take_result(struct upload *u, const struct upload_context *x,
                         struct cache_result *result)
 {
+	take_back(u, result);
 	if (u->state == UPLOAD_FAILED) {
 		take_late(u, x, result);
 		return;
@@ -459,5 +478,5 @@ void upload_publish(struct upload *u, const struct upload_context *x)
 	u->state = UPLOAD_PUBLISHING;
 	step.body = u->narinfo.data;
 	step.body_len = u->narinfo.len;
-	submit(u, x, &step);
+	(void)submit(u, x, &step);
 }

@@ -35,6 +35,7 @@ struct upload_context {
 struct upload_part {
 	struct pack_part *part; /* owned, or NULL */
 	char *etag;             /* owned, or NULL */
+	bool is_lent;           /* the cache has it until it answers */
 };
 
 struct upload {

@@ -20,28 +20,18 @@ struct exchange *exchange_new(uint64_t *bytes_sent)
 {
 	struct exchange *exchange = calloc(1, sizeof(*exchange));
 
-	if (!exchange)
-		return NULL;
-	exchange->easy = curl_easy_init();
-	if (!exchange->easy) {
-		free(exchange);
-		return NULL;
-	}
-	exchange->bytes_sent = bytes_sent;
+	if (exchange)
+		exchange->bytes_sent = bytes_sent;
 	return exchange;
 }
 
-/* Frees the URL, through wiped_heap.h.  A handle that failed before it had a
- * connection still holds its receive buffer, and then refuses BUFFERSIZE (seen
- * with 7.88): it is replaced. */
+/* curl_easy_reset() would leave the parsed URL in the handle until it is used
+ * again (seen in a core of 7.88): a handle is good for one request.  What is
+ * dear about it, connections and TLS sessions, lives elsewhere. */
 static void forget_request(struct exchange *exchange)
 {
-	if (exchange->code == CURLE_OK) {
-		curl_easy_reset(exchange->easy);
-	} else {
-		curl_easy_cleanup(exchange->easy);
-		exchange->easy = curl_easy_init();
-	}
+	curl_easy_cleanup(exchange->easy);
+	exchange->easy = NULL;
 	curl_slist_free_all(exchange->headers);
 	exchange->headers = NULL;
 	exchange->body = NULL;
@@ -53,8 +43,7 @@ void exchange_free(struct exchange *exchange)
 {
 	if (!exchange)
 		return;
-	curl_easy_cleanup(exchange->easy);
-	curl_slist_free_all(exchange->headers);
+	forget_request(exchange);
 	buffer_clear(&exchange->response);
 	free(exchange);
 }
@@ -366,6 +355,7 @@ CURLcode exchange_setup(struct exchange *exchange,
 	buffer_init(&exchange->response, request->response_max
 	                                         ? request->response_max
 	                                         : TRANSFER_RESPONSE_MAX);
+	exchange->easy = curl_easy_init();
 	exchange->code = exchange->easy ? setup(exchange, settings, request)
 	                                : CURLE_OUT_OF_MEMORY;
 	return exchange->code;

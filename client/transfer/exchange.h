@@ -1,7 +1,7 @@
 /* exchange.h - one request and its answer on a libcurl easy handle
  *
- * Private to this folder.  The handle is used again and again: setup, perform
- * (by transfer.c's multi handle), take the result, reset.
+ * Private to this folder.  Setup, perform (by transfer.c's multi handle), take
+ * the result; and so on with the next request.
  */
 #pragma once
 
@@ -21,8 +21,8 @@ struct exchange_settings {
 struct exchange {
 	struct exchange *next;      /* in transfer.c's idle or finished list */
 	struct exchange *next_made; /* in transfer.c's list of all */
-	CURL *easy;
-	CURLcode code; /* how it ended */
+	CURL *easy;                 /* NULL while idle */
+	CURLcode code;              /* how it ended */
 	struct curl_slist *headers;
 	const uint8_t *body;
 	size_t body_len;
@@ -44,6 +44,6 @@ must_check CURLcode exchange_setup(struct exchange *exchange,
                                    const struct exchange_settings *settings,
                                    const struct transfer_request *request);
 
-/* After exchange->code is known: fills in the result and forgets the request. */
+/* When exchange->code is known: fills in the result, forgets the request. */
 void exchange_finish(struct exchange *exchange,
                      struct transfer_result *ret_result);

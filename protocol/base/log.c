@@ -19,7 +19,8 @@ void log_setup(const char *name, enum log_level level)
 
 /* One write(2) a line, so that the lines of three processes do not mix, and no
  * allocation, so that the sealed door may log. */
-static void write_line(enum log_level level, const char *format, va_list args)
+printf_like(2, 0) static void write_line(enum log_level level,
+                                         const char *format, va_list args)
 {
 	char line[LOG_LINE_MAX];
 	int start, len;

@@ -64,7 +64,7 @@ int number_parse_duration(const char *text, uint64_t *ret_seconds)
 		return 0;
 
 	do {
-		uint64_t value, unit;
+		uint64_t value = 0, unit;
 		int rc = take_digits(&text, &value);
 
 		if (rc < 0)

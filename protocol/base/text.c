@@ -17,8 +17,31 @@ static size_t ansi_len(const char *text, size_t len)
 	return i < len ? i + 1 : 0;
 }
 
+static bool is_control(unsigned char c)
+{
+	return c < 0x20 || c == 0x7f;
+}
+
+/* C1 as a byte of its own, and C1 again as what follows 0xc2. */
+static bool is_c1(unsigned char c)
+{
+	return c >= 0x80 && c < 0xa0;
+}
+
+/* How many bytes may still continue a character after c, of which tail could
+ * before it (RFC 3629 section 3). */
+static unsigned tail_after(unsigned char c, unsigned tail)
+{
+	if (c < 0x80 || c > 0xf4)
+		return 0;
+	if (c < 0xc0)
+		return tail > 0 ? tail - 1 : 0;
+	return c < 0xe0 ? 1 : c < 0xf0 ? 2 : 3;
+}
+
 void text_printable(const char *text, size_t len, char *out, size_t size)
 {
+	unsigned tail = 0;
 	size_t at = 0;
 
 	for (size_t i = 0; i < len && at + 1 < size; i++) {
@@ -27,15 +50,29 @@ void text_printable(const char *text, size_t len, char *out, size_t size)
 
 		if (skip > 0) {
 			i += skip - 1;
+			tail = 0;
 			continue;
 		}
-		out[at++] = c < 0x20 || c == 0x7f ||
-		                            (c == 0xc2 && i + 1 < len &&
-		                             (unsigned char)text[i + 1] < 0xa0)
-		                    ? '?'
-		                    : (char)c;
+		if (c == 0xc2 && i + 1 < len &&
+		    is_c1((unsigned char)text[i + 1])) {
+			c = '\0';
+			i++;
+		}
+		if (is_control(c) || (is_c1(c) && tail == 0))
+			c = '?';
+		tail = tail_after(c, tail);
+		out[at++] = (char)c;
 	}
 	out[at] = '\0';
+}
+
+bool text_is_ascii(const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		if ((unsigned char)text[i] > 0x7f)
+			return false;
+	}
+	return true;
 }
 
 bool text_has_prefix(const char *text, const char *prefix)
@@ -76,7 +113,9 @@ int text_unbase64(const char *text, size_t text_len, uint8_t *out, size_t len)
 {
 	size_t got;
 
+	/* libsodium 1.0.18 takes every byte above 0x7f for a '/'. */
 	if (text_len + 1 != TEXT_BASE64_SIZE(len) ||
+	    !text_is_ascii(text, text_len) ||
 	    sodium_base642bin(out, len, text, text_len, NULL, &got, NULL,
 	                      sodium_base64_VARIANT_ORIGINAL) != 0 ||
 	    got != len)

@@ -11,6 +11,8 @@
  * and C1) replaced by '?' and ANSI colour sequences dropped. */
 void text_printable(const char *text, size_t len, char *out, size_t size);
 
+bool text_is_ascii(const char *text, size_t len);
+
 bool text_has_prefix(const char *text, const char *prefix);
 bool text_has_suffix(const char *text, const char *suffix);
 

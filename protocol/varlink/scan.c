@@ -138,6 +138,17 @@ static void scan_char(struct scanner *s, bool may_escape)
 	s->next += len;
 }
 
+/* Nearly all of a text, and so worth a loop without calls. */
+static void skip_plain(struct scanner *s)
+{
+	const uint8_t *at = s->next;
+
+	while (at < s->end && *at >= 0x20 && *at < 0x80 && *at != '"' &&
+	       *at != '\\')
+		at++;
+	s->next = at;
+}
+
 static struct bytes scan_string(struct scanner *s, bool may_escape)
 {
 	const uint8_t *start;
@@ -146,8 +157,11 @@ static struct bytes scan_string(struct scanner *s, bool may_escape)
 	start = s->next;
 	if (++s->string_count > SCAN_STRINGS_MAX)
 		s->failed = true;
-	while (!s->failed && s->next < s->end && *s->next != '"')
+	skip_plain(s);
+	while (!s->failed && s->next < s->end && *s->next != '"') {
 		scan_char(s, may_escape);
+		skip_plain(s);
+	}
 	expect(s, '"');
 	if (s->failed)
 		return (struct bytes){ NULL, 0 };

@@ -64,7 +64,7 @@ static int make_all(struct bench *b)
 	char date[SIGV4_DATE_LEN + 1];
 	int rc;
 
-	for (size_t i = 0; i < AGENT_BATCH_MAX; i++)
+	for (size_t i = 0; i < AGENT_BATCH_MAX; i++) {
 		b->requests[i] = (struct s3_object_request){
 			.operation = S3_PUT_OBJECT,
 			.key = bytes_of_text(NAR_KEY),
@@ -72,6 +72,7 @@ static int make_all(struct bench *b)
 			.content_length = 123456 + i,
 			.has_content_md5 = true,
 		};
+	}
 	sigv4_format_date((int64_t)time(NULL), date);
 	date[SIGV4_DAY_LEN] = '\0';
 	sigv4_key_derive(&b->key, bytes_of_text("of no account"), date, REGION,

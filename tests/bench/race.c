@@ -35,13 +35,15 @@ static int compare_ns(const void *a, const void *b)
 
 void way_note(struct way *way, size_t round, struct laps *laps)
 {
+	uint64_t middle, late;
+
 	if (laps->count == 0)
 		return;
 	qsort(laps->ns, laps->count, sizeof(laps->ns[0]), compare_ns);
-	way->p50_ns[round] =
-		(double)laps->ns[laps->count / 2] / (double)way->items;
-	way->p99_ns[round] =
-		(double)laps->ns[laps->count * 99 / 100] / (double)way->items;
+	middle = laps->ns[laps->count / 2];
+	late = laps->ns[laps->count * 99 / 100];
+	way->p50_ns[round] = (double)middle / (double)way->items;
+	way->p99_ns[round] = (double)late / (double)way->items;
 	laps->count = 0;
 }
 

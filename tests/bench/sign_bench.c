@@ -90,12 +90,11 @@ static int make_fingerprint(struct bench *b)
 {
 	const struct path_info *path = &b->paths[0];
 	struct bytes references[REFERENCES];
-	const struct fingerprint fingerprint = {
+	struct fingerprint fingerprint = {
 		.store_dir = STORE_DIR,
 		.base = bytes_of_text(path->base),
 		.nar_hash = &path->nar_hash,
 		.nar_size = path->nar_size,
-		.references = references,
 		.reference_count = REFERENCES,
 	};
 	struct buffer out;
@@ -103,6 +102,7 @@ static int make_fingerprint(struct bench *b)
 
 	for (size_t i = 0; i < REFERENCES; i++)
 		references[i] = bytes_of_text(path->references.items[i]);
+	fingerprint.references = references;
 	buffer_wrap(&out, b->text, sizeof(b->text));
 	rc = fingerprint_write(&fingerprint, &out);
 	b->fingerprint = buffer_bytes(&out);
@@ -159,9 +159,10 @@ static int check_signature(struct bench *b, const char *key_text)
 
 	if (rc == 0)
 		rc = public_key_parse(key_text, strlen(key_text), &key);
-	if (rc == 0)
+	if (rc == 0) {
 		rc = signature_parse(signatures.items[0],
 		                     strlen(signatures.items[0]), &signature);
+	}
 	if (rc == 0 && !signature_verify(&signature, &key, b->fingerprint))
 		rc = -EKEYREJECTED;
 	return rc;

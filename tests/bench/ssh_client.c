@@ -27,9 +27,8 @@ static void put_string(struct buffer *out, struct bytes bytes)
 	buffer_append_bytes(out, bytes);
 }
 
-/* Sends the message, without its length, and reads the answer into memory. */
-static int exchange(const struct ssh_client *client, struct bytes message,
-                    uint8_t memory[SSH_CLIENT_MESSAGE_MAX],
+/* Sends the message, which gets its length here, and reads the answer. */
+static int exchange(struct ssh_client *client, struct bytes message,
                     struct cursor *ret_answer)
 {
 	uint8_t request[SSH_CLIENT_MESSAGE_MAX];
@@ -46,26 +45,25 @@ static int exchange(const struct ssh_client *client, struct bytes message,
 	if (rc < 0)
 		return rc;
 
-	if (fd_read_full(client->fd, memory, LENGTH_LEN) != LENGTH_LEN)
+	if (fd_read_full(client->fd, client->answer, LENGTH_LEN) != LENGTH_LEN)
 		return -EPIPE;
-	cursor_init(&c, (struct bytes){ memory, LENGTH_LEN });
+	cursor_init(&c, (struct bytes){ client->answer, LENGTH_LEN });
 	len = cursor_get_u32(&c);
 	if (len == 0 || len > SSH_CLIENT_MESSAGE_MAX)
 		return -EBADMSG;
-	if (fd_read_full(client->fd, memory, len) != (ssize_t)len)
+	if (fd_read_full(client->fd, client->answer, len) != (ssize_t)len)
 		return -EPIPE;
-	cursor_init(ret_answer, (struct bytes){ memory, len });
+	cursor_init(ret_answer, (struct bytes){ client->answer, len });
 	return 0;
 }
 
 static int find_key(struct ssh_client *client)
 {
 	static const uint8_t request[] = { REQUEST_IDENTITIES };
-	uint8_t memory[SSH_CLIENT_MESSAGE_MAX];
 	struct cursor answer;
 	struct bytes key;
 	int rc = exchange(client, (struct bytes){ request, sizeof(request) },
-	                  memory, &answer);
+	                  &answer);
 
 	if (rc < 0)
 		return rc;
@@ -99,7 +97,6 @@ void ssh_client_close(struct ssh_client *client)
 int ssh_client_sign(struct ssh_client *client, struct bytes text)
 {
 	uint8_t request[SSH_CLIENT_MESSAGE_MAX];
-	uint8_t memory[SSH_CLIENT_MESSAGE_MAX];
 	struct cursor answer;
 	struct buffer out;
 	int rc;
@@ -111,7 +108,7 @@ int ssh_client_sign(struct ssh_client *client, struct bytes text)
 	buffer_put_u32(&out, 0); /* flags */
 	rc = buffer_end(&out);
 	if (rc == 0)
-		rc = exchange(client, buffer_bytes(&out), memory, &answer);
+		rc = exchange(client, buffer_bytes(&out), &answer);
 	if (rc < 0)
 		return rc;
 	return cursor_get_u8(&answer) == SIGN_RESPONSE ? 0 : -EACCES;

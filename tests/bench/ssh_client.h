@@ -12,6 +12,7 @@ struct ssh_client {
 	int fd;
 	uint8_t key[256]; /* the agent's first one, as it names it */
 	size_t key_len;
+	uint8_t answer[SSH_CLIENT_MESSAGE_MAX];
 };
 
 /* Connects and asks which key there is.  0 or -errno. */

@@ -30,7 +30,9 @@ PY
 # keeps its own books.
 opened_for_writing() {
 	awk '
-		/execve\("[^"]*nix/ && !/nixcache/ { other[$1] = 1 }
+		/execve\("[^"]*\/nix[^"\/]*"/ && !/execve\("[^"]*\/nixcache"/ {
+			other[$1] = 1
+		}
 		/O_WRONLY|O_RDWR|O_CREAT|creat\(/ && !other[$1] &&
 			!/"\/dev\/(null|tty)"/ && !/ENOENT|EACCES/' "$1"
 }

@@ -69,7 +69,17 @@ check 'fd: pushes' pushes
 check_status 'fd: cannot be had twice' 5 sh -c \
 	"'$client' lock && '$client' unlock"
 agent_stop
-check_status 'fd: a descriptor that is not open' 1 "$agent" -- true
+# Also where the agent has descriptors of its own by the time it looks.
+all_unopened_are_refused() {
+	local fd
+	for fd in 3 4 5 6 7 8 9 10 11 12 300; do
+		config_with fd:$fd
+		timeout 10 "$agent" -- true 3<&- 4<&- 5<&- 6<&- 7<&- 8<&- \
+			9<&- 10<&- 11<&- 12<&-
+		(($? == 1)) || { echo "fd:$fd: $?"; return 1; }
+	done
+}
+check 'fd: a descriptor that is not open' all_unopened_are_refused
 
 # credential:
 mkdir -m 700 "$W/credentials"

@@ -14,21 +14,35 @@ build_options() {
 	asan) echo --werror -Db_sanitize=address,undefined -Dsealing=false \
 		-Dhardening=false ;;
 	fuzz) echo -Dfuzz=true -Db_sanitize=address,undefined \
-		-Db_lundef=false -Dsealing=false -Dhardening=false ;;
+		-Db_lundef=false -Dsealing=false -Dhardening=false \
+		-Dc_args=-fsanitize=fuzzer-no-link ;;
 	esac
 }
 
-build_compile() {
-	local folder options
+# Meson's side of it, which is enough to know which tests there are.  It has
+# much to say; that is of interest only when it fails.
+build_configure() {
+	local folder said options
 	folder=$(build_folder "$1")
-	read -ra options <<<"$(build_options "$1")"
-	[[ $1 != fuzz ]] || local -x CC=clang
-
-	if [[ ! -f $folder/build.ninja ]]; then
+	if [[ -f $folder/build.ninja ]]; then
+		# Anew, if meson.build files have changed.
+		said=$(ninja -C "$folder" build.ninja) && return
+	else
+		read -ra options <<<"$(build_options "$1")"
+		[[ $1 != fuzz ]] || local -x CC=clang
 		rm -rf "$folder"
-		meson setup "$folder" "$root" "${options[@]}" || return
+		said=$(meson setup "$folder" "$root" "${options[@]}") && return
 	fi
-	ninja -C "$folder"
+	echo "$said"
+	return 1
+}
+
+build_compile() {
+	local targets=()
+	build_configure "$1" || return
+	[[ $1 != fuzz ]] || mapfile -t targets < <(suite_tests fuzz |
+		sed 's,^fuzz/,tests/fuzz/fuzz_,')
+	ninja -C "$(build_folder "$1")" "${targets[@]}"
 }
 
 declare -A build_state=()
@@ -42,15 +56,18 @@ build_ensure() {
 	return "${build_state[$1]}"
 }
 
-# The C tests of a build: suite, name, working folder and shell-quoted command,
-# separated by tabs.
+# The C tests of a build: suite, name, "tap" or "exitcode", and shell-quoted
+# command, separated by tabs.  The build must be configured; meson is asked again when it
+# has made its files anew.
 build_c_tests() {
-	local folder
-	folder=$(build_folder "$1")
-	[[ -f $folder/build.ninja ]] || return 0
-	meson introspect --tests "$folder" | "$python" -c '
+	local folder list
+	folder=$(build_folder "$1") list=$folder/tests.tsv
+	if [[ ! -s $list || $folder/build.ninja -nt $list ]]; then
+		meson introspect --tests "$folder" | "$python" -c '
 import json, shlex, sys
 for t in json.load(sys.stdin):
-    print(t["suite"][0].split(":")[-1], t["name"],
-          shlex.join(t["cmd"]), sep="\t")'
+    print(t["suite"][0].split(":")[-1], t["name"], t["protocol"],
+          shlex.join(t["cmd"]), sep="\t")' >"$list" || return
+	fi
+	cat "$list"
 }

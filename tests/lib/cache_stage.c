@@ -22,8 +22,9 @@ void stage_set_up(struct stage *stage, const struct http_reply *replies,
 		http_server_port(stage->server));
 	stage->config.name = stage->name;
 	stage->config.store = stage->store;
-	if (cache_open(&stage->config, fake_presign_use(stage->fake), &options,
-	               &stage->cache, why, sizeof(why)) < 0)
+	options.agent = fake_presign_use(stage->fake);
+	if (cache_open(&stage->config, &options, &stage->cache, why,
+	               sizeof(why)) < 0)
 		abort();
 }
 

@@ -224,7 +224,7 @@ bool op_rig_run(struct op_rig *rig)
 		if (step(rig) == 1)
 			return true;
 	}
-	CHECK(!"the run came to an end");
+	FAIL("the run came to an end");
 	return false;
 }
 
@@ -241,7 +241,7 @@ bool op_rig_run_until(struct op_rig *rig, const char *words_in_report)
 			return true;
 		CHECK(step(rig) == 0);
 	}
-	CHECK(!"the report came");
+	FAIL("the report came");
 	return false;
 }
 

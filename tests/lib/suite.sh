@@ -1,11 +1,13 @@
 # suite.sh - finds the tests of a suite, runs one, counts what it said
 #
 # A test is tests/SUITE/NAME.sh, or a C test that meson knows by SUITE (the
-# suite unit-asan holds the unit tests of the sanitizer build).  Each speaks
-# TAP; benchmarks and fuzzers speak by exit status only.
+# suite unit-asan holds the unit tests of the sanitizer build), or a fuzzer.
+# Each speaks TAP, unless meson says otherwise; benchmarks and fuzzers speak by
+# exit status and may be watched.
 #
 # A shell test may say in its head "# timeout: SECONDS", "# needs: s3", and, in
-# the suites that look at sources only, "# needs: build".
+# the suites that look at sources only, "# needs: build".  A fuzzer may say
+# "seeds: tests/FOLDER" in its head.
 
 # An interpreter manager's wrapper is slow and may be of any version.
 python=/usr/bin/python3
@@ -20,25 +22,28 @@ suite_tests() {
 		[[ -f $file ]] && echo "$suite/$(basename "$file" .sh)"
 	done
 	case $suite in
-	unit | unit-asan) suite_c_sources unit "$suite" test_ ;;
-	attack) suite_c_sources attack attack test_ ;;
-	bench) suite_c_sources bench bench bench_ ;;
-	fuzz) suite_c_sources fuzz fuzz fuzz_ ;;
+	unit | attack) suite_c_names "$suite" "$suite" plain ;;
+	unit-asan) suite_c_names unit unit-asan asan ;;
+	fuzz)
+		for file in "$root/tests/fuzz/fuzz_"*.c; do
+			file=$(basename "$file" .c)
+			[[ $file == *'*' ]] || echo "fuzz/${file#fuzz_}"
+		done
+		;;
 	esac
 	return 0
+}
+
+# The tests that meson knows by one suite, named by another: SUITE AS BUILD
+suite_c_names() {
+	build_configure "$3" >&2 || return
+	build_c_tests "$3" | awk -F '\t' -v suite="$1" -v as="$2" \
+		'$1 == suite { print as "/" $2 }'
 }
 
 # True if a suite has a test of that whole name.
 suite_has() {
 	[[ $'\n'$(suite_tests "$1")$'\n' == *$'\n'"$2"$'\n'* ]]
-}
-
-suite_c_sources() {
-	local file
-	for file in "$root/tests/$1/$3"*.c; do
-		file=$(basename "$file" .c)
-		[[ $file == *'*' ]] || echo "$2/${file#"$3"}"
-	done
 }
 
 suite_begin() {
@@ -57,7 +62,7 @@ suite_build_of() {
 
 # Runs SUITE/NAME.
 suite_run() {
-	local suite=${1%%/*} name=${1#*/} build script command
+	local suite=${1%%/*} name=${1#*/} build script command protocol=tap
 
 	build=$(suite_build_of "$suite")
 	script=$root/tests/$suite/$name.sh
@@ -68,21 +73,26 @@ suite_run() {
 	if [[ -f $script ]]; then
 		suite_run_script "$1" "$script" "$(build_folder "$build")"
 	elif [[ $suite == fuzz ]]; then
-		suite_run_status "$1" "${NIXCACHE_FUZZ_SECONDS:-60}" \
-			"$(build_folder fuzz)/tests/fuzz/fuzz_$name"
+		suite_run_fuzzer "$name"
 	else
-		command=$(suite_c_command "$suite" "$name" "$build")
-		if [[ ! $command ]]; then
-			suite_fail "$1" 'meson does not know this test'
-			return 1
-		fi
+		IFS=$'\t' read -r _ _ protocol command < <(build_c_tests "$build" |
+			awk -F '\t' -v suite="${suite%-asan}" -v name="$name" \
+				'$1 == suite && $2 == name')
 		suite_run_contained "$1" "$test_timeout" bash -c "exec $command"
 	fi
 }
 
-suite_c_command() {
-	build_c_tests "$3" | awk -F '\t' -v suite="${1%-asan}" -v name="$2" \
-		'$1 == suite && $2 == name { print $3 }'
+# What it finds worth keeping goes into a folder of this run.
+suite_run_fuzzer() {
+	local seeds corpus=$work/corpus/$1
+	seeds=$(sed -n '1,20s,.*seeds: \(tests/[^ ]*\).*,\1,p' \
+		"$root/tests/fuzz/fuzz_$1.c")
+	mkdir -p "$corpus"
+	suite_run_status "fuzz/$1" \
+		"$(build_folder fuzz)/tests/fuzz/fuzz_$1" \
+		-max_total_time="${NIXCACHE_FUZZ_SECONDS:-60}" \
+		-artifact_prefix="$root/build-tests/fuzz/" "$corpus" \
+		${seeds:+"$root/$seeds"}
 }
 
 # True if the head of a script says that it needs this.
@@ -97,7 +107,7 @@ suite_run_script() {
 		suite_need_s3 || return 1
 	fi
 	if [[ $1 == bench/* ]]; then
-		suite_run_status "$1" '' bash "$2" "$3"
+		suite_run_status "$1" bash "$2" "$3"
 	else
 		suite_run_contained "$1" "${limit:-$test_timeout}" bash "$2" "$3"
 	fi
@@ -118,7 +128,7 @@ suite_environment() {
 		PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
 		TMPDIR="$work" NIXCACHE_TEST_S3="${s3_work:-}" \
 		NIXCACHE_TEST_KEEP="$keep" \
-		ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1 \
+		ASAN_OPTIONS=detect_leaks=1 \
 		UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 "$@"
 }
 
@@ -137,7 +147,8 @@ suite_stop() {
 	return 0
 }
 
-# Runs a command that speaks TAP: NAME SECONDS COMMAND...
+# Runs a command and keeps what it says, which is TAP unless the caller's
+# protocol is exitcode: NAME SECONDS COMMAND...
 suite_run_contained() {
 	local name=$1 limit=$2 out=$work/out/${1//\//.} start rc
 	shift 2
@@ -145,16 +156,18 @@ suite_run_contained() {
 	start=$EPOCHREALTIME
 	suite_contain "$limit" "$@" >"$out" 2>&1
 	rc=$?
-	suite_count "$name" "$out" "$rc" "$(suite_seconds "$start")"
+	if [[ ${protocol:-tap} == exitcode ]]; then
+		((rc == 0)) || sed 's/^/    /' "$out"
+		suite_count_status "$name" "$rc" "$(suite_seconds "$start")"
+	else
+		suite_count "$name" "$out" "$rc" "$(suite_seconds "$start")"
+	fi
 }
 
 # Runs a command that speaks by exit status, and lets it be seen.
 suite_run_status() {
-	local name=$1 seconds=$2 start rc
-	shift 2
-	if [[ $seconds ]]; then
-		set -- "$@" -max_total_time="$seconds" -print_final_stats=1
-	fi
+	local name=$1 start rc
+	shift
 	test_running=$name
 	start=$EPOCHREALTIME
 	suite_contain 3600 "$@"

@@ -61,7 +61,7 @@ static inline void check_refused(const char *text, int line, const char *words)
 	    !strstr(l.why, words)) {
 		(void)printf("# rc %d why \"%s\" wanted line %d \"%s\"\n", l.rc,
 		             l.why, line, words);
-		CHECK(!"refused with the right words");
+		FAIL("refused with the right words");
 	}
 	CHECK(l.config == NULL);
 	config_free(l.config);

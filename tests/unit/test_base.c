@@ -105,6 +105,66 @@ static void untrusted_text_loses_its_escapes(void)
 	CHECK(strcmp(out, "abc") == 0);
 }
 
+static void no_form_of_a_c1_control_is_printable(void)
+{
+	static const struct {
+		const char *what, *text, *printable;
+	} rows[] = {
+		{ "a character",
+		  "a\xc2\x9b"
+		  "31m",
+		  "a?31m" },
+		{ "a byte",
+		  "a\x9b"
+		  "31m",
+		  "a?31m" },
+		{ "behind half a character", "\xe2\xc2\x9b.", "\xe2?." },
+		{ "behind a sequence", "\xc2\033[0m\x9b.", "\xc2?." },
+		{ "one too many", "\xc3\xa9\x9b", "\xc3\xa9?" },
+		{ "behind what begins nothing", "\xff\x9b", "\xff?" },
+		{ "none: parts of characters",
+		  "\xc3\x89 \xe2\x80\x99 \xf0\x9f\x98\x80",
+		  "\xc3\x89 \xe2\x80\x99 \xf0\x9f\x98\x80" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char out[64];
+
+		text_printable(rows[i].text, strlen(rows[i].text), out,
+		               sizeof(out));
+		if (strcmp(out, rows[i].printable) != 0)
+			test_fail(__FILE__, __LINE__, rows[i].what);
+	}
+}
+
+static void base64_is_read_in_one_spelling_only(void)
+{
+	static const uint8_t raw[4] = { 0xff, 0xff, 0xff, 0x01 };
+	char text[TEXT_BASE64_SIZE(sizeof(raw))];
+	uint8_t back[sizeof(raw)];
+
+	text_base64(raw, sizeof(raw), text);
+	CHECK(strcmp(text, "////AQ==") == 0);
+	CHECK(text_unbase64(text, 8, back, sizeof(back)) == 0);
+	CHECK(memcmp(raw, back, sizeof(raw)) == 0);
+	/* Any other byte in any place is refused, or reads as other bytes. */
+	for (size_t i = 0; i < sizeof(text) - 1; i++) {
+		bool is_other = true;
+
+		for (unsigned c = 0; c < 256; c++) {
+			char other[sizeof(text)];
+
+			memcpy(other, text, sizeof(other));
+			other[i] = (char)c;
+			if (other[i] != text[i] &&
+			    text_unbase64(other, 8, back, sizeof(back)) == 0 &&
+			    memcmp(raw, back, sizeof(raw)) == 0)
+				is_other = false;
+		}
+		CHECK(is_other);
+	}
+}
+
 int main(void)
 {
 	static const struct test tests[] = {
@@ -118,6 +178,10 @@ int main(void)
 		  strings_are_sorted_and_unique },
 		{ "untrusted text loses its escapes",
 		  untrusted_text_loses_its_escapes },
+		{ "no form of a C1 control is printable",
+		  no_form_of_a_c1_control_is_printable },
+		{ "base64 is read in one spelling only",
+		  base64_is_read_in_one_spelling_only },
 	};
 
 	return test_main(tests, sizeof(tests) / sizeof(tests[0]));

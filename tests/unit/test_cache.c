@@ -162,7 +162,7 @@ static void a_cache_that_cannot_be_opened_says_why(void)
 	struct cache *cache = NULL;
 	char why[256] = "";
 
-	CHECK(cache_open(&config, NULL, &options, &cache, why, sizeof(why)) ==
+	CHECK(cache_open(&config, &options, &cache, why, sizeof(why)) ==
 	      -EINVAL);
 	CHECK(cache == NULL && why[0] != '\0');
 	cache_close(cache);

@@ -34,8 +34,7 @@ static void set_up(struct stage *s)
 	(void)snprintf(s->store, sizeof(s->store), "file://%s/cache", s->root);
 	s->config.name = s->name;
 	s->config.store = s->store;
-	if (cache_open(&s->config, NULL, &options, &s->cache, why,
-	               sizeof(why)) < 0)
+	if (cache_open(&s->config, &options, &s->cache, why, sizeof(why)) < 0)
 		exit(1);
 }
 

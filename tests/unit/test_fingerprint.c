@@ -103,8 +103,8 @@ static void references_must_be_strictly_increasing(void)
 static void a_field_out_of_its_grammar_is_refused(void)
 {
 	static const char *const bad_bases[] = {
-		"",      GAMMA ";",     GAMMA ",", GAMMA "/x",
-		"gamma", "/nix/store/", GAMMA,
+		"",           (GAMMA ";"), (GAMMA ","),
+		(GAMMA "/x"), "gamma",     ("/nix/store/" GAMMA),
 	};
 	static const char *const bad_dirs[] = { "", "/", "nix", "/nix/store/",
 		                                "/nix;store" };

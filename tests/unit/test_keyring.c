@@ -2,6 +2,7 @@
 #include "protocol/base/text.h"
 #include "tests/lib/test.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,9 +34,8 @@ static void make_key(const char *name, uint8_t first, char *out)
 	uint8_t half[crypto_sign_PUBLICKEYBYTES];
 
 	(void)crypto_sign_seed_keypair(half, pair, seed);
-	out = stpcpy(out, name);
-	*out++ = ':';
-	text_base64(pair, sizeof(pair), out);
+	(void)snprintf(out, KEY_LEN + 1, "%s:", name);
+	text_base64(pair, sizeof(pair), out + strlen(out));
 }
 
 static void fixture_init(struct fixture *f)

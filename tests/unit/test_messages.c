@@ -210,11 +210,14 @@ static struct json_object *wrong_value(struct json_object *value, int which)
 /* Spoils each member of object in turn; whole is what it is part of. */
 static void spoil_members(struct json_object *whole, struct json_object *object)
 {
+	struct json_object_iterator at = json_object_iter_begin(object);
+	struct json_object_iterator end = json_object_iter_end(object);
 	struct error_reply error;
 
-	json_object_object_foreach(object, name, value)
-	{
-		struct json_object *kept = json_object_get(value);
+	for (; !json_object_iter_equal(&at, &end); json_object_iter_next(&at)) {
+		const char *name = json_object_iter_peek_name(&at);
+		struct json_object *kept =
+			json_object_get(json_object_iter_peek_value(&at));
 
 		for (int which = 0; which < 5; which++) {
 			struct json_object *wrong = wrong_value(kept, which);

@@ -109,7 +109,7 @@ static void set_field(struct s3_object_request *r, enum field field)
 static struct s3_object_request filled(size_t row, const char *marks,
                                        enum field except)
 {
-	struct s3_object_request r = { .operation = row };
+	struct s3_object_request r = { .operation = (enum s3_operation)row };
 
 	for (unsigned i = 0; i < FIELD_COUNT; i++) {
 		if (strchr(marks, rows[row].fields[i]) && i != except)
@@ -132,7 +132,7 @@ static void every_operation_has_its_name_and_method(void)
 	enum s3_operation got;
 
 	CHECK(sizeof(rows) / sizeof(*rows) == S3_OPERATION_COUNT);
-	for (size_t i = 0; i < S3_OPERATION_COUNT; i++) {
+	for (enum s3_operation i = 0; i < S3_OPERATION_COUNT; i++) {
 		CHECK(strlen(rows[i].fields) == FIELD_COUNT);
 		CHECK(is_name(s3_operation_name(i), rows[i].name));
 		CHECK(is_name(s3_operation_method(i), rows[i].method));

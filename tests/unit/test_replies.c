@@ -290,9 +290,13 @@ static bool status_is_refused(const char *text)
 /* Spoils each member of object, which is part of whole. */
 static void spoil_status(struct json_object *whole, struct json_object *object)
 {
-	json_object_object_foreach(object, name, value)
-	{
-		struct json_object *kept = json_object_get(value);
+	struct json_object_iterator at = json_object_iter_begin(object);
+	struct json_object_iterator end = json_object_iter_end(object);
+
+	for (; !json_object_iter_equal(&at, &end); json_object_iter_next(&at)) {
+		const char *name = json_object_iter_peek_name(&at);
+		struct json_object *kept =
+			json_object_get(json_object_iter_peek_value(&at));
 
 		(void)json_object_object_add(object, name,
 		                             json_object_new_boolean(false));

@@ -121,6 +121,12 @@ static void a_url_quoted_by_the_server_is_dropped(void)
 	               &error);
 	CHECK(strcmp(error.code, "X") == 0);
 	CHECK(error.message[0] == '\0');
+
+	s3_error_parse(bytes_of_text("<Error><Code>k?X-Amz-Expires=1</Code>"
+	                             "<Region>?x-amz-signature=a</Region>"
+	                             "</Error>"),
+	               &error);
+	CHECK(error.code[0] == '\0' && error.region[0] == '\0');
 }
 
 static int parse_nested(unsigned depth)

@@ -1,0 +1,207 @@
+#include "agent/door/status.h"
+#include "protocol/base/fd.h"
+#include "protocol/varlink/agent_status.h"
+#include "tests/lib/door_rig.h"
+#include "tests/lib/test.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define KEY "k-1:6NCHdD59X431o0gWypbMrAURkbJ16ZPMQFGspcDShjY="
+#define PID 4711
+
+struct hall {
+	struct door_rig rig;
+	struct door_start start;
+	struct door *door;
+	struct strings loaded[DOOR_RIG_CACHES];
+	struct agent_status status; /* what a client reads */
+};
+
+static void hall_open(struct hall *hall)
+{
+	door_rig_init(&hall->rig);
+	hall->door = calloc(1, sizeof(*hall->door));
+	if (!hall->door)
+		abort();
+	hall->start = (struct door_start){
+		.config = &hall->rig.config,
+		.launcher_report = &hall->rig.report,
+		.launcher_pid = PID,
+	};
+	memset(hall->loaded, 0, sizeof(hall->loaded));
+	hall->door->start = &hall->start;
+	hall->door->config = &hall->rig.config;
+	hall->door->loaded_keys = hall->loaded;
+	hall->status = (struct agent_status){ .version = NULL };
+}
+
+/* Writes the reply and reads it as a client does. */
+static void hall_ask(struct hall *hall)
+{
+	struct varlink_reply reply = { .parameters = NULL };
+	struct buffer out;
+
+	agent_status_clear(&hall->status);
+	buffer_init(&out, VARLINK_FRAME_MAX);
+	CHECK(status_write(hall->door, &out) == 0);
+	CHECK(out.len > 0 && out.data[out.len - 1] == '\0');
+	CHECK(reply_decode((struct bytes){ out.data, out.len - 1 }, &reply) ==
+	      0);
+	CHECK(status_reply_decode(&reply, &hall->status) == 0);
+	reply_clear(&reply);
+	buffer_clear(&out);
+}
+
+static void hall_close(struct hall *hall)
+{
+	agent_status_clear(&hall->status);
+	for (size_t i = 0; i < DOOR_RIG_CACHES; i++)
+		strings_clear(&hall->loaded[i]);
+	free(hall->door);
+}
+
+static void a_locked_agent_says_so_and_no_times(void)
+{
+	static struct hall hall;
+
+	hall_open(&hall);
+	hall_ask(&hall);
+	CHECK(hall.status.state == AGENT_LOCKED);
+	CHECK(hall.status.pid == PID);
+	CHECK(strcmp(hall.status.version, NIXCACHE_VERSION) == 0);
+	CHECK(hall.status.lifetime_left == -1 && hall.status.idle_left == -1);
+	CHECK(hall.status.signature_count == 0 && hall.status.url_count == 0 &&
+	      hall.status.source_runs == 0);
+	hall_close(&hall);
+}
+
+static void an_unlocked_agent_says_how_long(void)
+{
+	static struct hall hall;
+	long long now_ms = clock_boot_ms();
+
+	hall_open(&hall);
+	hall.door->custody = (struct custody){
+		.state = AGENT_UNLOCKED,
+		.lifetime_end_ms = now_ms + 3600000,
+		.idle_end_ms = now_ms - 1,
+		.source_runs = 2,
+		.signature_count = 3,
+		.url_count = 4,
+	};
+	hall_ask(&hall);
+	CHECK(hall.status.state == AGENT_UNLOCKED);
+	CHECK(hall.status.lifetime_left > 0 &&
+	      hall.status.lifetime_left <= 3600);
+	CHECK(hall.status.idle_left == 0);
+	CHECK(hall.status.source_runs == 2 &&
+	      hall.status.signature_count == 3 && hall.status.url_count == 4);
+	hall_close(&hall);
+}
+
+static void every_cache_is_as_it_was_configured(void)
+{
+	static char upstream[] = "u:1";
+	char *items[] = { upstream };
+	static struct hall hall;
+
+	hall_open(&hall);
+	hall.rig.caches[0].priority = 30;
+	hall.rig.caches[0].compression_level = 19;
+	hall.rig.caches[0].upstream_keys = (struct strings){ items, 1, 1 };
+	hall_ask(&hall);
+	CHECK(hall.status.cache_count == DOOR_RIG_CACHES);
+	CHECK(strcmp(hall.status.caches[0].name, "main") == 0);
+	CHECK(strcmp(hall.status.caches[0].store, "s3://bucket") == 0);
+	CHECK(strcmp(hall.status.caches[0].store_dir, STORE_DIR_DEFAULT) == 0);
+	CHECK(strcmp(hall.status.caches[0].compression, "zstd") == 0);
+	CHECK(hall.status.caches[0].priority == 30 &&
+	      hall.status.caches[0].compression_level == 19);
+	CHECK(hall.status.caches[0].upstream_keys.count == 1);
+	CHECK(strcmp(hall.status.caches[1].name, "folder") == 0);
+	CHECK(hall.status.caches[1].priority == -1 &&
+	      hall.status.caches[1].compression_level == -1);
+	CHECK(hall.status.caches[1].upstream_keys.count == 0);
+	hall_close(&hall);
+}
+
+/* What is configured is what readers trust. */
+static void configured_keys_come_before_fetched_ones(void)
+{
+	static const char fetched[] =
+		"f-1:6NCHdD59X431o0gWypbMrAURkbJ16ZPMQFGspcDShjY=";
+	static struct hall hall;
+
+	hall_open(&hall);
+	CHECK(public_key_parse(KEY, strlen(KEY),
+	                       &hall.rig.caches[0].public_keys[0]) == 0);
+	hall.rig.caches[0].public_key_count = 1;
+	for (size_t i = 0; i < DOOR_RIG_CACHES; i++) {
+		CHECK(strings_add(&hall.loaded[i], fetched, strlen(fetched)) ==
+		      0);
+	}
+	hall_ask(&hall);
+	CHECK(hall.status.caches[0].public_keys.count == 1);
+	CHECK(strcmp(hall.status.caches[0].public_keys.items[0], KEY) == 0);
+	CHECK(hall.status.caches[1].public_keys.count == 1);
+	CHECK(strcmp(hall.status.caches[1].public_keys.items[0], fetched) == 0);
+	hall_close(&hall);
+}
+
+static void the_measures_of_all_three_processes_are_named(void)
+{
+	static const char *const processes[] = { "launcher", "door", "vault" };
+	static struct hall hall;
+
+	hall_open(&hall);
+	hall.door->own.process = "door";
+	report_add(&hall.door->own, "one", MEASURE_WEAKER, "why");
+	hall.door->vault_measures[0] = (struct agent_measure){
+		.name = "two",
+		.process = "vault",
+		.state = MEASURE_ABSENT,
+		.detail = "why not",
+	};
+	hall.door->vault_measure_count = 1;
+	hall_ask(&hall);
+	CHECK(hall.status.measure_count == 3);
+	for (size_t i = 0; i < 3; i++) {
+		CHECK(strcmp(hall.status.measures[i].process, processes[i]) ==
+		      0);
+		CHECK(hall.status.measures[i].state == (enum measure_state)i);
+	}
+	CHECK(strcmp(hall.status.measures[2].detail, "why not") == 0);
+	hall_close(&hall);
+}
+
+static void no_caches_and_no_measures_are_a_reply_too(void)
+{
+	static struct hall hall;
+
+	hall_open(&hall);
+	hall.rig.config.cache_count = 0;
+	hall.rig.report.count = 0;
+	hall_ask(&hall);
+	CHECK(hall.status.cache_count == 0 && hall.status.measure_count == 0);
+	hall_close(&hall);
+}
+
+static const struct test tests[] = {
+	{ "a locked agent says so, and no times",
+	  a_locked_agent_says_so_and_no_times },
+	{ "an unlocked agent says how long", an_unlocked_agent_says_how_long },
+	{ "every cache is as it was configured",
+	  every_cache_is_as_it_was_configured },
+	{ "configured keys come before fetched ones",
+	  configured_keys_come_before_fetched_ones },
+	{ "the measures of all three processes are named",
+	  the_measures_of_all_three_processes_are_named },
+	{ "no caches and no measures are a reply too",
+	  no_caches_and_no_measures_are_a_reply_too },
+};
+
+int main(void)
+{
+	return test_main(tests, sizeof(tests) / sizeof(tests[0]));
+}
