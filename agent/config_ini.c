@@ -133,6 +133,18 @@ static bool has_inline_comment(const struct ini_input *in)
 	return false;
 }
 
+/* Nothing is known of the name yet. */
+static int refuse_cut_command(struct config_build *build, const char *name)
+{
+	char shown[64];
+
+	text_printable(name, strlen(name), shown, sizeof(shown));
+	return config_error(build,
+	                    "%s: ' ;' begins a comment and would cut the "
+	                    "command; write ';' without a blank before it",
+	                    shown);
+}
+
 static int take_pair(void *user, const char *section, const char *name,
                      const char *value)
 {
@@ -142,11 +154,7 @@ static int take_pair(void *user, const char *section, const char *name,
 	if (in->rc < 0)
 		return 0;
 	if (text_has_prefix(value, "command:") && has_inline_comment(in)) {
-		in->rc = config_error(in->build,
-		                      "%s: ' ;' begins a comment and would cut "
-		                      "the command; write ';' without a blank "
-		                      "before it",
-		                      name);
+		in->rc = refuse_cut_command(in->build, name);
 		return 0;
 	}
 	in->rc = config_set(in->build, name, value);
@@ -157,14 +165,15 @@ int config_read_ini(struct config_build *build, int fd)
 {
 	cleanup_buffer struct buffer text;
 	struct ini_input in = { .build = build };
-	ssize_t len = -EMSGSIZE;
 	uint8_t *at;
+	ssize_t len;
 	int rc;
 
 	buffer_init(&text, CONFIG_FILE_MAX + 1);
 	at = buffer_reserve(&text, CONFIG_FILE_MAX + 1);
-	if (at)
-		len = fd_read_full(fd, at, CONFIG_FILE_MAX + 1);
+	if (!at)
+		return buffer_end(&text);
+	len = fd_read_full(fd, at, CONFIG_FILE_MAX + 1);
 	if (len < 0) {
 		return config_error(build, "cannot be read: %s",
 		                    strerrordesc_np((int)-len));

@@ -295,6 +295,7 @@ static int launch(struct agent *agent, int ready)
 	int exit_status;
 
 	for (size_t i = 0; i < agent->socket_count; i++) {
+		/* cppcheck-suppress unreadVariable ; start points to them */
 		listeners[i] = agent->sockets[i].fd;
 		/* Others may look at the socket now; the lock is for the start. */
 		if (agent->sockets[i].lock >= 0)

@@ -77,12 +77,13 @@ _Noreturn static void wrong_usage(const char *what)
 
 static uint32_t parse_time(const char *name, const char *text)
 {
-	char what[96];
 	uint64_t seconds;
 
 	if (strcmp(text, "never") == 0)
 		return 0;
 	if (number_parse_duration(text, &seconds) < 0) {
+		char what[96];
+
 		(void)snprintf(what, sizeof(what),
 		               "%s takes a time such as 90s, 15m, 12h or never",
 		               name);

@@ -39,6 +39,7 @@ void clients_accept(struct door *door, int listener)
 
 		if (!c) /* the rest waits in the backlog */
 			return;
+		/* cppcheck-suppress nullPointer ; accept(2) allows it */
 		fd = accept4(listener, NULL, NULL,
 		             SOCK_CLOEXEC | SOCK_NONBLOCK);
 		if (fd < 0)

@@ -116,10 +116,9 @@ static int find_cache(const struct config *config, const char *name,
 /* A Sign or Presign that has been checked: to the vault, or wait. */
 int dispatch_continue(struct door *door, struct connection *c)
 {
-	int rc;
-
 	if (door->custody.state != AGENT_UNLOCKED) {
-		rc = dispatch_begin_unlock(door);
+		int rc = dispatch_begin_unlock(door);
+
 		if (rc < 0)
 			return rc;
 		c->work.state = WORK_NEEDS_UNLOCK;

@@ -40,10 +40,13 @@ int role_fork(struct role *role, int (*entry)(const struct role_start *),
 int role_reap(struct role *role)
 {
 	int status = 0;
+	pid_t ended;
 
-	while (role->pid > 0 && waitpid(role->pid, &status, 0) < 0 &&
-	       errno == EINTR)
-		continue;
+	if (role->pid <= 0)
+		return 0;
+	do {
+		ended = waitpid(role->pid, &status, 0);
+	} while (ended < 0 && errno == EINTR);
 	role->pid = 0;
 	return status;
 }

@@ -205,7 +205,7 @@ int listen_open(const char *path, struct listen_socket *ret_socket, char *why,
 	struct listen_socket out = { .fd = -1, .lock = -1 };
 	cleanup_close int directory = -1;
 	const struct socket_path_env env = socket_path_read_env();
-	char usual[SOCKET_PATH_SIZE];
+	char usual[SOCKET_PATH_SIZE] = "";
 	int rc;
 
 	if (!path) {

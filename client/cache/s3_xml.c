@@ -67,6 +67,9 @@ static void end_element(void *context, const XML_Char *name)
 	struct s3_xml *xml = r->xml;
 
 	(void)name;
+	/* An empty element that was refused still comes to its end. */
+	if (r->rc < 0)
+		return;
 	at(xml, r->open[--r->depth])->text_at = xml->text.len;
 	buffer_append_bytes(&xml->text, trimmed(buffer_bytes(&r->text)));
 	buffer_append_char(&xml->text, '\0');

@@ -192,9 +192,10 @@ static void take_event(struct flow *f, struct pack_event *event)
 {
 	struct upload *u = &f->uploads[event->job];
 	bool was_active = upload_is_active(u);
-	char path[STORE_PATH_SIZE];
 
 	if (event->type == PACK_PART && event->part->number == 1) {
+		char path[STORE_PATH_SIZE];
+
 		name_path(f, event->job, path, sizeof(path));
 		progress_started(f->request->progress, path,
 		                 f->plan->closure->paths[event->job].nar_size);

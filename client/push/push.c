@@ -91,12 +91,13 @@ static int find_closure(struct push *p)
 {
 	cleanup_strings struct strings roots = { .items = NULL };
 	struct daemon_error error;
-	char why[STORE_DIR_MAX * 2 + 128];
 	int rc;
 
 	if (daemon_open(p->request->store, &p->daemon, &error) < 0)
 		return fail(error.text);
 	if (strcmp(daemon_store_dir(p->daemon), p->config->store_dir) != 0) {
+		char why[STORE_DIR_MAX * 2 + 128];
+
 		(void)snprintf(why, sizeof(why),
 		               "the store is %s, and cache %s is for %s "
 		               "(store-dir)",

@@ -95,8 +95,10 @@ const char *error_reply_name(enum varlink_error error)
 struct error_reply error_reply_make(enum varlink_error error, const char *text)
 {
 	struct error_reply reply = { .error = error, .failure = SOURCE_FAILED };
-	size_t len = text ? strnlen(text, sizeof(reply.text) - 1) : 0;
+	size_t len = text ? strlen(text) : 0;
 
+	if (len >= sizeof(reply.text))
+		len = sizeof(reply.text) - 1;
 	if (len > 0)
 		memcpy(reply.text, text, len);
 	return reply;

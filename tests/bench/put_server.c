@@ -244,7 +244,7 @@ int main(int argc, char **argv)
 {
 	struct server server = { .folder = -1 };
 	pthread_t thread;
-	unsigned port;
+	unsigned port = 0;
 	char byte;
 	int rc;
 

@@ -7,17 +7,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* NOLINTNEXTLINE(readability-identifier-naming): libFuzzer's name */
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 
+static inline void fuzz_must(bool ok, const char *file, int line,
+                             const char *what)
+{
+	if (ok)
+		return;
+	(void)fprintf(stderr, "%s:%d: must: %s\n", file, line, what);
+	abort();
+}
+
 /* What is not so is a finding: libFuzzer keeps the input that led here. */
-#define MUST(cond)                                                           \
-	do {                                                                 \
-		if (!(cond)) {                                               \
-			(void)fprintf(stderr, "%s:%d: must: %s\n", __FILE__, \
-			              __LINE__, #cond);                      \
-			abort();                                             \
-		}                                                            \
-	} while (0)
+#define MUST(cond) fuzz_must((cond), __FILE__, __LINE__, #cond)
 
 /* An exact copy with a NUL behind it, so that a sanitizer sees what is read
  * beyond.  The caller frees. */

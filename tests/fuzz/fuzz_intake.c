@@ -40,10 +40,10 @@ static void take(struct bytes text)
 
 	MUST(keyring_size(&config) <= sizeof(memory));
 	keyring = keyring_init(memory, &config);
-	for (uint16_t slot = 0; slot < SLOT_COUNT; slot++) {
+	for (unsigned slot = 0; slot < SLOT_COUNT; slot++) {
 		fault = (struct vault_fault){ 99, NULL };
-		if (keyring_take(keyring, &config, slot, text, &fault) !=
-		    OUTCOME_DONE)
+		if (keyring_take(keyring, &config, (uint16_t)slot, text,
+		                 &fault) != OUTCOME_DONE)
 			MUST(fault.detail && fault.slot == slot);
 	}
 	MUST(memchr(keyring->keys[0].name, '\0',

@@ -28,7 +28,7 @@ static void explain(struct bytes body, long status)
 		                          .http_status = status };
 	char text[768];
 
-	buffer_init(&result.response, S3_XML_BODY_MAX);
+	buffer_init(&result.response, (size_t)S3_XML_BODY_MAX);
 	buffer_append_bytes(&result.response, body);
 	(void)s3_error_is_missing(&result);
 	s3_error_explain(&result, &cache, "nar/x.nar", text, sizeof(text));

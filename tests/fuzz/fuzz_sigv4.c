@@ -100,7 +100,7 @@ static int compare(struct bytes a, struct bytes b)
 /* Sorted by encoded name; no name twice. */
 static void check_query(struct bytes query)
 {
-	struct bytes last = { NULL, 0 };
+	struct bytes last = bytes_of_text("");
 
 	while (query.len > 0) {
 		const uint8_t *end = memchr(query.data, '&', query.len);
@@ -228,11 +228,11 @@ static void presign(const struct s3_place *place,
 	struct s3_scratch scratch;
 	struct sigv4_key key;
 
+	buffer_init(&url, URL_MAX);
 	if (has_token)
 		scope.session_token = bytes_of_text(TOKEN);
 	if (s3_object_request_build(place, request, &scratch, &canonical) < 0)
 		return;
-	buffer_init(&url, URL_MAX);
 	sigv4_key_derive(&key, bytes_of_text(SECRET), DATE, REGION, "s3");
 	MUST(sigv4_presign(&key, &canonical, &scope, &url) == 0);
 	check_url(buffer_bytes(&url), &canonical);

@@ -26,9 +26,10 @@ static void check_there_and_back(struct bytes raw, const struct buffer *encoded)
 
 	buffer_init(&back, TEXT_MAX);
 	buffer_init(&path, 3UL * TEXT_MAX);
-	for (size_t i = 0; i < encoded->len; i++)
+	for (size_t i = 0; i < encoded->len; i++) {
 		MUST(encoded->data[i] > ' ' && encoded->data[i] < 0x7f &&
 		     !strchr("/?&=+#", encoded->data[i]));
+	}
 
 	uri_encode_path(&path, raw);
 	MUST(buffer_end(&path) == 0);

@@ -84,12 +84,14 @@ static void check_truncations(enum message message, struct bytes in,
 	size_t step = used / 16 + 1;
 	size_t again;
 
-	for (size_t len = 0; len < used; len += step)
+	for (size_t len = 0; len < used; len += step) {
 		MUST(get(message, (struct bytes){ in.data, len }, version,
 		         &again) == WORKER_MORE);
-	if (used > 0)
+	}
+	if (used > 0) {
 		MUST(get(message, (struct bytes){ in.data, used - 1 }, version,
 		         &again) == WORKER_MORE);
+	}
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)

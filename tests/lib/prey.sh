@@ -2,9 +2,10 @@
 #
 #	prey_user "$@"           root runs the rest of the test as uid 65534
 #	prey_begin "$@"          flow_begin, and attacks= where the attacks are
-#	prey_secrets             key_secret, key_public, prey_s3_secret
+#	prey_secrets             key_secret, key_public, prey_s3_secret, and
+#	                         prey_needles to look for
 #	prey_op FOLDER           op and its items there; config lines in prey_lines
-#	prey_needles             prints them
+#	prey_attack memory PID   an attack with the needles
 #	prey_hold                prey_pid: a plain process that holds the secrets
 #
 # Secrets are in this shell's variables, which nobody exports.
@@ -48,7 +49,9 @@ prey_begin() {
 prey_secrets() {
 	key_secret=$(nix_key "${1:-prey-1}") || exit
 	key_public=$(nix_public_key "$key_secret")
-	prey_s3_secret=$(head -c 30 /dev/urandom | base64)
+	prey_s3_secret=${2:-$(head -c 30 /dev/urandom | base64)}
+	prey_needles=$(prey_texts | /usr/bin/python3 \
+		"$flow_root/tests/lib/needles.py" "$prey_region") || exit
 }
 
 # What is in op's own store is the one place on disk where the secrets are.
@@ -76,16 +79,11 @@ prey_texts() {
 	printf 'signing %s\ns3 %s\n' "$key_secret" "$prey_s3_secret"
 }
 
-prey_needles() {
-	prey_texts | /usr/bin/python3 "$flow_root/tests/lib/needles.py" \
-		"$prey_region"
-}
-
-# prey_attack ATTACK ARGUMENT...: with the needles on its standard input.
+# The needles come by standard input.
 prey_attack() {
 	local attack=$1
 	shift
-	prey_needles | "$attacks/attack_$attack" "$@"
+	printf '%s\n' "$prey_needles" | "$attacks/attack_$attack" "$@"
 }
 
 # Holds the texts and the seed in ordinary memory.

@@ -67,6 +67,8 @@ static const struct {
 	  "read once" },
 	{ FILE_CACHE "signing-key = command:echo a ; echo b\n", 3,
 	  "begins a comment" },
+	{ FILE_CACHE "a\x9b = command:echo a ; echo b\n", 3,
+	  "a?: ' ;' begins a comment" },
 	{ "[agent]\nidle = 1\001h\n", 2, "control character" },
 };
 

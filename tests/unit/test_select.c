@@ -76,9 +76,10 @@ static void a_name_is_taken_exactly(void)
 		char why[512];
 
 		CHECK(selected(3, cases[i].wanted, why) == cases[i].index);
-		if (cases[i].index < 0)
-			CHECK(strcmp(why, "the agent knows no such cache; it "
-			                  "knows: dev, release, disk") == 0);
+		if (cases[i].index < 0) {
+			CHECK(strstr(why, "the agent knows no such cache; it "
+			                  "knows: dev, release, disk"));
+		}
 	}
 }
 
