@@ -1,0 +1,192 @@
+#!/usr/bin/python3
+"""door_limits.py - clients as bad as they can be, and one good one.
+
+usage: door_limits.py SOCKET     an unlocked agent's, with a cache called main
+"""
+import os
+import signal
+import socket
+import sys
+
+import varlink
+
+PER_PEER = 16
+CONNECTIONS = 64
+FRAME_MAX = 1 << 20
+STATUS = varlink.message("Status")
+
+path = sys.argv[1]
+number = 0
+failed = False
+
+
+def check(sentence, is_true):
+    global number, failed
+    number += 1
+    failed = failed or not is_true
+    print(f"{'ok' if is_true else 'not ok'} {number} - {sentence}", flush=True)
+
+
+def connect():
+    client = varlink.Client(path)
+    client.socket.settimeout(60)
+    return client
+
+
+def is_answered(client=None):
+    client = client or connect()
+    try:
+        client.send(STATUS)
+        return "parameters" in (client.hear() or {})
+    except BrokenPipeError:
+        return False
+
+
+def close(clients):
+    for client in clients:
+        client.socket.close()
+
+
+def closes_on(text):
+    """True when the agent hangs up on it, and goes on answering others."""
+    client = connect()
+    try:
+        client.send(text)
+    except (BrokenPipeError, ConnectionResetError):
+        pass
+    is_good = client.is_closed() and is_answered()
+    client.socket.close()
+    return is_good
+
+
+def in_child(work):
+    """Runs work in another process, a peer of its own, until it is killed."""
+    ready, told = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        signal.alarm(100)
+        keep = work()
+        os.write(told, b"1" if keep else b"0")
+        signal.pause()
+    os.close(told)
+    is_good = os.read(ready, 1) == b"1"
+    os.close(ready)
+    return pid, is_good
+
+
+def end(pid):
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+
+
+def one_peer():
+    clients = [connect() for _ in range(PER_PEER)]
+    check(f"a process has {PER_PEER} connections",
+          all(is_answered(c) for c in clients))
+    check("its next is closed", connect().is_closed())
+    pid, is_good = in_child(is_answered)
+    check("another process is answered meanwhile", is_good)
+    end(pid)
+    clients.pop().socket.close()
+    # The agent sees the end of one before it lets the next in.
+    while not is_answered(clients.append(connect()) or clients[-1]):
+        clients.pop()
+    check("who closes one has one again", len(clients) == PER_PEER)
+    close(clients)
+
+
+def fill():
+    """All that one peer may have, each spoken to."""
+    global held
+    held = [connect() for _ in range(PER_PEER)]
+    return all(is_answered(c) for c in held)
+
+
+def all_peers():
+    peers = [in_child(fill) for _ in range(CONNECTIONS // PER_PEER)]
+    check(f"{CONNECTIONS} connections are held at once",
+          all(is_good for _, is_good in peers))
+    late = connect()
+    late.send(STATUS)
+    late.socket.settimeout(0.2)
+    try:
+        is_waiting = late.hear() is False
+    except TimeoutError:
+        is_waiting = True
+    check("one more waits", is_waiting)
+    late.socket.settimeout(60)
+    end(peers.pop()[0])
+    check("and is answered once others have gone",
+          "parameters" in (late.hear() or {}))
+    for pid, _ in peers:
+        end(pid)
+    late.socket.close()
+
+
+def bad_messages():
+    deep = b'{"method":' + b"[" * 100000 + b"]" * 100000 + b"}\0"
+    nine = b'{"a":' * 9 + b"1" + b"}" * 9 + b"\0"
+    for name, text in (
+            ("two MiB without an end", b"x" * (2 * FRAME_MAX)),
+            ("two MiB of a JSON text", b'{"method":"' + b"x" * (2 * FRAME_MAX)),
+            ("what is no JSON", b"GET / HTTP/1.1\r\n\r\n\0"),
+            ("random bytes", os.urandom(4096) + b"\0"),
+            ("an empty message", b"\0"),
+            ("JSON that is no object", b"[]\0"),
+            ("JSON of any depth", deep),
+            ("JSON one too deep", nine),
+            ("a name twice", b'{"method":"a","method":"b"}\0')):
+        check(f"{name} ends the connection, and no other", closes_on(text))
+
+
+def never_reads():
+    """Asks until nothing more goes out; the answers stay where they are."""
+    deaf = connect()
+    deaf.socket.setblocking(False)
+    text = varlink.message("Presign", cache="main",
+                           requests=varlink.requests(0, varlink.BATCH))
+    sent = 0
+    try:
+        while sent < 1 << 28:
+            sent += deaf.socket.send(text[sent % len(text):])
+    except BlockingIOError:
+        pass
+    return deaf
+
+
+def deaf_ones():
+    deaf = [never_reads() for _ in range(PER_PEER // 2)]
+    check("clients that never read keep nobody from Status",
+          all(is_answered() for _ in range(20)))
+    signing = connect()
+    reply = signing.call("Sign", cache="main", paths=varlink.paths(0, 100))
+    check("nor from signatures",
+          len((reply or {}).get("parameters", {}).get("signatures", [])) == 100)
+    signing.socket.close()
+    close(deaf)
+
+
+def main():
+    slow = []
+    for text in (STATUS[:-1], b"{", STATUS + b'{"me'):
+        client = connect()
+        client.send(text)
+        slow.append(client)
+    check("a whole message before a half one is answered",
+          "parameters" in slow[2].hear())
+
+    bad_messages()
+    deaf_ones()
+    check("half messages keep nobody waiting", is_answered())
+    # What is half for 10 seconds is closed: that is waited for, not measured.
+    check("in the end half messages are closed",
+          all(client.is_closed() for client in slow))
+    close(slow)
+    one_peer()
+    all_peers()
+    check("after all that the agent answers", is_answered())
+    print(f"1..{number}")
+    sys.exit(failed)
+
+
+main()
