@@ -12,9 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define JOBS_MAX         256
-#define MAX_MEMORY_USUAL (256ULL << 20)
-#define COMPRESSION_MAX  22 /* zstd's highest level */
+#define JOBS_MAX        256
+#define COMPRESSION_MAX 22 /* zstd's highest level */
 
 enum {
 	OPTION_TO = 1,
@@ -44,7 +43,7 @@ static const struct cli_option table[] = {
 	  OPTION_STDIN },
 	{ "jobs", 'j', "N", "compress with N threads (one a processor)",
 	  OPTION_JOBS },
-	{ "max-memory", 0, "SIZE", "memory for what is under way (256M)",
+	{ "max-memory", 0, "SIZE", "memory for what is under way",
 	  OPTION_MAX_MEMORY },
 	{ "compression", 0, "NAME", "zstd, xz or none", OPTION_COMPRESSION },
 	{ "level", 0, "N", "compression level", OPTION_LEVEL },
@@ -196,7 +195,7 @@ static int push(struct options *o, const struct strings *paths)
 int cmd_push(int argc, char **argv)
 {
 	struct options o = {
-		.push = { .max_memory = MAX_MEMORY_USUAL, .level = -1 },
+		.push = { .level = -1 },
 	};
 	cleanup_strings struct strings paths = { .items = NULL };
 	struct cli cli;

@@ -48,6 +48,8 @@
 
 #define MIB             (1024ULL * 1024)
 #define TWO_READERS_MIN (128 * MIB)
+#define USUAL_BASE      (48 * MIB) /* for parts under way */
+#define USUAL_MAX       (256 * MIB)
 #define FLOOR_READER    ((uint64_t)PACK_SINGLE_MAX + MIB)
 #define FLOOR_BLOCK     (2 * (uint64_t)PACK_BLOCK_SIZE + MIB)
 #define READ_FLOOR(n)   ((n)*FLOOR_READER + FLOOR_BLOCK)
@@ -64,13 +66,31 @@ static unsigned processor_count(void)
 	return (unsigned)CPU_COUNT(&set);
 }
 
+static uint64_t wanted_packers(const struct pack_options *options)
+{
+	return options->jobs ? options->jobs : processor_count();
+}
+
+/* What is compressed ahead of the network only waits there: more than a block
+ * and its output for each thread makes no push quicker (measured). */
+static uint64_t usual_memory(const struct pack_options *options)
+{
+	uint64_t each = compress_memory(options->compression, options->level) +
+	                2 * (uint64_t)PACK_BLOCK_SIZE;
+	uint64_t count = wanted_packers(options);
+
+	return count < (USUAL_MAX - USUAL_BASE) / each
+	               ? USUAL_BASE + count * each
+	               : USUAL_MAX;
+}
+
 /* As many as asked for, but no more than there is memory for: what a
  * compressor holds, and a block for each to work on. */
 static size_t choose_packers(const struct pack_options *options)
 {
 	uint64_t each = compress_memory(options->compression, options->level);
 	uint64_t left = options->max_memory - READ_FLOOR(1);
-	uint64_t count = options->jobs ? options->jobs : processor_count();
+	uint64_t count = wanted_packers(options);
 	uint64_t most = options->max_memory / PACK_BLOCK_SIZE;
 
 	if (each > 0 && left / each < most)
@@ -149,14 +169,18 @@ static void close_at_exit(struct pack **slot)
 	pack_close(*slot);
 }
 
-int pack_open(const struct pack_options *options, struct pack **ret_pack)
+int pack_open(const struct pack_options *given, struct pack **ret_pack)
 {
+	struct pack_options own = *given;
+	const struct pack_options *options = &own;
 	__attribute__((__cleanup__(close_at_exit))) struct pack *p = NULL;
 	size_t packers, readers;
 	uint64_t limit;
 	int rc;
 
-	if (options->max_memory < PACK_BUDGET_MIN)
+	if (own.max_memory == 0)
+		own.max_memory = usual_memory(&own);
+	if (own.max_memory < PACK_BUDGET_MIN)
 		return -EINVAL;
 
 	p = calloc(1, sizeof(*p));

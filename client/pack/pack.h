@@ -37,7 +37,8 @@ struct pack_options {
 	enum pack_compression compression;
 	int level;     /* -1: the compressor's usual one */
 	unsigned jobs; /* compressing threads; 0: one for each processor */
-	uint64_t max_memory; /* the whole budget, at least PACK_BUDGET_MIN */
+	uint64_t max_memory; /* the whole budget, at least PACK_BUDGET_MIN; 0:
+	                      * what the threads need, at most 256 MiB */
 };
 
 enum pack_event_type {
@@ -75,7 +76,7 @@ struct pack_event {
 
 struct pack;
 
-must_check int pack_open(const struct pack_options *options,
+must_check int pack_open(const struct pack_options *given,
                          struct pack **ret_pack);
 
 /* Stops the threads, frees what was not taken.  Parts still held stay good. */

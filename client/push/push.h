@@ -12,7 +12,7 @@ struct push_request {
 	bool full; /* also what an upstream signed */
 	bool dry_run;
 	unsigned jobs;               /* 0: one for each processor */
-	uint64_t max_memory;         /* bytes */
+	uint64_t max_memory;         /* bytes, 0: see pack.h */
 	const char *compression;     /* NULL: as the cache is configured */
 	int level;                   /* -1: likewise */
 	const struct strings *paths; /* as the person gave them */

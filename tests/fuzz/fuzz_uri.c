@@ -65,7 +65,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	const uint8_t *cut = len > 0 ? memchr(bytes, '\n', len) : NULL;
 	size_t first = cut ? (size_t)(cut - bytes) : len;
 	struct bytes a = { bytes, first };
-	struct bytes b = { bytes + first, len - first };
+	size_t second = cut ? first + 1 : len;
+	struct bytes b = { bytes + second, len - second };
 	cleanup_buffer struct buffer encoded_a, encoded_b;
 
 	if (len > TEXT_MAX)

@@ -9,11 +9,14 @@ folder=build-tests/analyzer
 
 # Without optimisation: with it, the analyzer misses uninitialised values.
 analyzed() {
+	local said
 	if [[ ! -f $folder/build.ninja ]]; then
-		meson setup "$folder" --werror --buildtype=debug \
-			-Danalyzer=true || return
+		said=$(meson setup "$folder" --werror --buildtype=debug \
+			-Danalyzer=true) || { echo "$said"; return 1; }
 	fi
-	ninja -C "$folder"
+	said=$(ninja -k 0 -C "$folder") && return
+	grep -E '(error|warning): ' <<<"$said" | sort -u
+	return 1
 }
 
 check 'gcc -fanalyzer' analyzed

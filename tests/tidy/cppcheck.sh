@@ -8,7 +8,7 @@ cd "$(dirname "$0")/../.." || exit
 
 # memleak and resourceLeak: cppcheck 2.10 does not know the cleanup attribute.
 cppcheck_all() {
-	cppcheck --quiet -j 2 --std=c11 --library=posix --library=gnu -I . \
+	cppcheck --quiet -j 2 --template=gcc --std=c11 --library=posix --library=gnu -I . \
 		--enable=warning,style,performance,portability --inline-suppr \
 		--suppress=missingIncludeSystem --suppress=memleak \
 		--suppress=resourceLeak --error-exitcode=1 \
