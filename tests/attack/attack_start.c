@@ -138,27 +138,30 @@ static void search_range(struct attack *attack, int mem, unsigned long start,
 	}
 }
 
+static unsigned long search_process(struct attack *attack,
+                                    const struct caught *caught)
+{
+	FILE *maps = caught->maps >= 0 ? fdopen(caught->maps, "r") : NULL;
+	unsigned long start, end, hits = 0;
+	char line[512];
+
+	while (maps && fgets(line, sizeof(line), maps)) {
+		/* NOLINTNEXTLINE(cert-err34-c): the kernel wrote it */
+		if (sscanf(line, "%lx-%lx ", &start, &end) == 2 &&
+		    !strstr(line, "[vsyscall]"))
+			search_range(attack, caught->mem, start, end, &hits);
+	}
+	if (maps)
+		(void)fclose(maps);
+	return hits;
+}
+
 static unsigned long search_caught(struct attack *attack)
 {
 	unsigned long hits = 0;
 
-	for (size_t i = 0; i < FAMILY; i++) {
-		const struct caught *caught = &attack->caught[i];
-		FILE *maps = caught->maps >= 0 ? fdopen(caught->maps, "r")
-		                               : NULL;
-		unsigned long start, end;
-		char line[512];
-
-		while (maps && fgets(line, sizeof(line), maps)) {
-			/* NOLINTNEXTLINE(cert-err34-c): the kernel wrote it */
-			if (sscanf(line, "%lx-%lx ", &start, &end) == 2 &&
-			    !strstr(line, "[vsyscall]"))
-				search_range(attack, caught->mem, start, end,
-				             &hits);
-		}
-		if (maps)
-			(void)fclose(maps);
-	}
+	for (size_t i = 0; i < FAMILY; i++)
+		hits += search_process(attack, &attack->caught[i]);
 	return hits;
 }
 
@@ -180,7 +183,7 @@ static unsigned long take_registers(const struct attack *attack)
 }
 
 /* Whichever side comes first makes it a group, to be killed as one. */
-static pid_t start(char *const argv[])
+static pid_t run_group(char *const argv[])
 {
 	pid_t pid = fork();
 
@@ -209,7 +212,7 @@ static void run(struct attack *attack)
 	} while (take_events(attack));
 }
 
-static void end(const struct attack *attack)
+static void end_groups(const struct attack *attack)
 {
 	if (!attack->has_ended) {
 		(void)kill(-attack->program, SIGKILL);
@@ -250,14 +253,14 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < FAMILY; i++)
 		attack->caught[i] = (struct caught){ -1, -1 };
 
-	attack->when = start((char *const[]){
+	attack->when = run_group((char *const[]){
 		(char[]){ "/bin/sh" }, (char[]){ "-c" }, argv[2], NULL });
-	attack->program = start(argv + 3);
+	attack->program = run_group(argv + 3);
 	if (attack->when < 0 || attack->program < 0)
 		return 2;
 	run(attack);
 	gain = report(attack);
-	end(attack);
+	end_groups(attack);
 	needles_free(needles);
 	return gain > 0 ? 1 : 0;
 }
