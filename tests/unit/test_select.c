@@ -17,9 +17,10 @@ static char stores[][128] = {
 static struct agent_status make_status(struct agent_cache caches[COUNT],
                                        size_t count)
 {
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
 		caches[i] = (struct agent_cache){ .name = names[i],
 			                          .store = stores[i] };
+	}
 	return (struct agent_status){ .caches = caches, .cache_count = count };
 }
 
@@ -128,9 +129,10 @@ static void a_long_list_is_cut(void)
 	char why[512];
 
 	memset(name, 'n', sizeof(name) - 1);
-	for (size_t i = 0; i < AGENT_CACHES_MAX; i++)
+	for (size_t i = 0; i < AGENT_CACHES_MAX; i++) {
 		caches[i] = (struct agent_cache){ .name = name,
 			                          .store = stores[2] };
+	}
 	CHECK(!select_cache(&status, NULL, why, sizeof(why)));
 	CHECK(strlen(why) < 300);
 	CHECK(!select_cache(&status, "x", why, 8));
