@@ -138,6 +138,20 @@ static void search_range(struct attack *attack, int mem, unsigned long start,
 	}
 }
 
+static void search_maps(struct attack *attack, FILE *maps, int mem,
+                        unsigned long *hits)
+{
+	unsigned long start, end;
+	char line[512];
+
+	while (fgets(line, sizeof(line), maps)) {
+		/* NOLINTNEXTLINE(cert-err34-c): the kernel wrote it */
+		if (sscanf(line, "%lx-%lx ", &start, &end) == 2 &&
+		    !strstr(line, "[vsyscall]"))
+			search_range(attack, mem, start, end, hits);
+	}
+}
+
 static unsigned long search_caught(struct attack *attack)
 {
 	unsigned long hits = 0;
@@ -146,19 +160,11 @@ static unsigned long search_caught(struct attack *attack)
 		const struct caught *caught = &attack->caught[i];
 		FILE *maps = caught->maps >= 0 ? fdopen(caught->maps, "r")
 		                               : NULL;
-		unsigned long start, end;
-		char line[512];
 
-		while (maps && fgets(line, sizeof(line), maps)) {
-			/* NOLINTNEXTLINE(cert-err34-c): the kernel wrote it */
-			if (sscanf(line, "%lx-%lx ", &start, &end) == 2 &&
-			    !strstr(line, "[vsyscall]")) {
-				search_range(attack, caught->mem, start, end,
-				             &hits);
-			}
-		}
-		if (maps)
-			(void)fclose(maps);
+		if (!maps)
+			continue;
+		search_maps(attack, maps, caught->mem, &hits);
+		(void)fclose(maps);
 	}
 	return hits;
 }
