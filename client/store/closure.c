@@ -268,7 +268,7 @@ static int take_paths(struct search *s, const size_t *order,
 	cleanup_free size_t *by_name = NULL;
 
 	paths = calloc(s->count + 1, sizeof(*paths));
-	by_name = calloc(s->count, sizeof(*by_name));
+	by_name = calloc(s->count + 1, sizeof(*by_name));
 	if (!paths || !by_name)
 		return -ENOMEM;
 

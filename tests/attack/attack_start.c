@@ -141,14 +141,14 @@ static void search_range(struct attack *attack, int mem, unsigned long start,
 static void search_maps(struct attack *attack, FILE *maps, int mem,
                         unsigned long *hits)
 {
-	unsigned long start, end;
+	unsigned long from, to;
 	char line[512];
 
 	while (fgets(line, sizeof(line), maps)) {
 		/* NOLINTNEXTLINE(cert-err34-c): the kernel wrote it */
-		if (sscanf(line, "%lx-%lx ", &start, &end) == 2 &&
+		if (sscanf(line, "%lx-%lx ", &from, &to) == 2 &&
 		    !strstr(line, "[vsyscall]"))
-			search_range(attack, mem, start, end, hits);
+			search_range(attack, mem, from, to, hits);
 	}
 }
 
