@@ -14,6 +14,7 @@
 
 #define REDRAW_MS     100
 #define LINE_MAX_SIZE 1024
+#define EVENT_MAX     (16 * LINE_MAX_SIZE) /* six bytes can stand for one */
 #define WIDTH_USUAL   80
 
 enum look {
@@ -86,7 +87,7 @@ static const char *name_of(const char *store_path)
 
 static void begin_event(struct buffer *out, const char *event)
 {
-	buffer_init(out, LINE_MAX_SIZE * 4);
+	buffer_init(out, EVENT_MAX);
 	buffer_append_char(out, '{');
 	json_put_text_member(out, "event", bytes_of_text(event));
 }
