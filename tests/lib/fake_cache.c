@@ -16,7 +16,7 @@ struct cache *fake_cache_new(unsigned seed)
 
 	if (!cache)
 		abort();
-	cache->random = seed * 2654435761U + 1;
+	cache->random = (seed * 2654435761U) | 1;
 	return cache;
 }
 

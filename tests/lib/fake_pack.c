@@ -21,7 +21,7 @@ struct pack *fake_pack_new(unsigned seed)
 
 	if (!pack)
 		abort();
-	pack->random = seed * 2246822519U + 1;
+	pack->random = (seed * 2246822519U) | 1;
 	pack->budget = SIZE_MAX;
 	return pack;
 }
