@@ -96,7 +96,7 @@ static int take_loaded(struct door *door, struct bytes body)
 		struct bytes key = cursor_get_bytes(&c, KEY_PUBLIC_TEXT_SIZE);
 		int rc;
 
-		if (slot >= door->config->slot_count)
+		if (c.failed || slot >= door->config->slot_count)
 			return -EBADMSG;
 		rc = strings_add(
 			&door->loaded_keys[door->config->slots[slot].cache],

@@ -152,8 +152,10 @@ static int take_signatures(struct work *work, size_t item, struct bytes body)
 	for (unsigned i = 0; i < count && !c.failed; i++) {
 		struct bytes text =
 			cursor_get_bytes(&c, KEY_SIGNATURE_TEXT_SIZE);
-		int rc = strings_add(&work->signatures[item],
-		                     (const char *)text.data, text.len);
+		int rc = c.failed ? -EBADMSG
+		                  : strings_add(&work->signatures[item],
+		                                (const char *)text.data,
+		                                text.len);
 
 		if (rc < 0)
 			return rc;
