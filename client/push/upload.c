@@ -368,10 +368,10 @@ static void take_back(struct upload *u, const struct cache_result *result)
 {
 	unsigned detail = detail_of(result->tag);
 
+	if (result->type == CACHE_PUT && detail == TAG_NAR)
+		pack_part_free(take_ptr(u->whole));
 	if (result->type == CACHE_PART && detail > 0 && detail <= u->part_count)
 		pack_part_free(take_ptr(u->parts[detail - 1].part));
-	else if (result->type == CACHE_PUT && detail == TAG_NAR)
-		pack_part_free(take_ptr(u->whole));
 }
 
 /* A multipart upload that has begun after its path has failed must still be

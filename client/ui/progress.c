@@ -14,7 +14,7 @@
 
 #define REDRAW_MS     100
 #define LINE_MAX_SIZE 1024
-#define EVENT_MAX     (16 * LINE_MAX_SIZE) /* six bytes can stand for one */
+#define EVENT_MAX     (16UL * LINE_MAX_SIZE) /* six bytes can stand for one */
 #define WIDTH_USUAL   80
 
 enum look {
