@@ -63,7 +63,7 @@ static void copy_body(const struct cache_step *step,
 	                     ? step->body_len
 	                     : FAKE_CACHE_BODY_MAX - 1;
 
-	if (len > 0)
+	if (step->body)
 		memcpy(out, step->body, len);
 	out[len] = '\0';
 }
@@ -80,9 +80,10 @@ static void note(struct cache *cache, const struct cache_step *step)
 	copy_body(step, s->body);
 	for (size_t i = 0;
 	     step->etags && i < step->etags->count && at < sizeof(s->etags);
-	     i++)
+	     i++) {
 		at += (size_t)snprintf(s->etags + at, sizeof(s->etags) - at,
 		                       "%s,", step->etags->items[i]);
+	}
 }
 
 int cache_submit(struct cache *cache, const struct cache_step *step)

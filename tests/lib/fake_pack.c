@@ -76,9 +76,10 @@ int pack_submit(struct pack *pack, size_t job, const char *path,
 	*j = (struct fake_job){ .job = job };
 	(void)snprintf(j->path, sizeof(j->path), "%s", path);
 	j->part_count = 1 + fake_cache_random(&pack->random, PARTS_MAX);
-	if (fake_cache_random(&pack->random, 100) < pack->fail_percent)
+	if (fake_cache_random(&pack->random, 100) < pack->fail_percent) {
 		j->fails_after =
 			1 + fake_cache_random(&pack->random, j->part_count);
+	}
 	return 0;
 }
 

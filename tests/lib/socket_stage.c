@@ -13,8 +13,9 @@
 
 void socket_stage_set_up(struct socket_stage *stage)
 {
-	(void)snprintf(stage->folder, sizeof(stage->folder),
-	               "/tmp/nixcache-stage.XXXXXX");
+	*stage = (struct socket_stage){
+		.folder = "/tmp/nixcache-stage.XXXXXX",
+	};
 	if (!mkdtemp(stage->folder) ||
 	    setenv("XDG_RUNTIME_DIR", stage->folder, 1) < 0)
 		abort();

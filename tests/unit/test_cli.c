@@ -136,8 +136,9 @@ static void what_is_wrong_is_named(void)
 		int id;
 
 		line_init(&line, cases[i].text, 1);
-		while ((id = cli_next(&line.cli)) > 0)
-			continue;
+		do {
+			id = cli_next(&line.cli);
+		} while (id > 0);
 		CHECK(id == CLI_WRONG);
 		if (strcmp(line.cli.error, cases[i].error) != 0)
 			test_fail(cases[i].text, (int)i, line.cli.error);

@@ -148,13 +148,14 @@ static void a_failed_fetch_fails_all_that_wait(void)
 	CHECK(door_rig_hear(&rig) == LAUNCHER_FETCH);
 	check_still_there(&rig);
 	door_rig_say_fetched(&rig, "somebody said no");
-	for (size_t i = 0; i < WAITING; i++)
+	for (size_t i = 0; i < WAITING; i++) {
 		CHECK(door_rig_replies(
 			clients[i],
 			"{\"error\":\"io.nixcache.Agent.SourceFailed\","
 			"\"parameters\":{\"detail\":\"somebody said no\","
 			"\"kind\":\"dismissed\","
 			"\"retryAfterSeconds\":7}}"));
+	}
 
 	/* The next call asks again. */
 	sign(clients[3], "again");

@@ -36,6 +36,7 @@ struct world {
 	char err[ERR_MAX]; /* what was said on standard error */
 };
 
+/* NOLINTNEXTLINE(readability-function-size): agent_call.h's parameters */
 int agent_sign(struct agent *agent, const struct agent_cache *cache,
                const struct path_info *const *paths, size_t count,
                struct strings *ret_signatures, struct agent_error *error)
@@ -118,10 +119,11 @@ static void key_of(const struct world *w, size_t index, bool is_narinfo,
 {
 	const struct path_info *info = &w->closure.paths[index];
 
-	if (is_narinfo)
+	if (is_narinfo) {
 		names_format_narinfo(info->base, out);
-	else
+	} else {
 		names_format_nar(&info->nar_hash, ".zst", out);
+	}
 }
 
 static const struct fake_step *find_put(const struct world *w, size_t index)
@@ -261,10 +263,11 @@ static void world_randomise(struct world *w, unsigned *state)
 			                     base))
 				closure_stage_refer(&w->closure, i, to);
 		}
-		if (fake_cache_random(state, 8) == 0)
+		if (fake_cache_random(state, 8) == 0) {
 			w->plan.entries[i].state = fake_cache_random(state, 2)
 			                                   ? PLAN_UPSTREAM
 			                                   : PLAN_PRESENT;
+		}
 	}
 }
 
@@ -285,12 +288,13 @@ static bool run_seed(unsigned seed)
 	world_run(&w);
 	is_good = is_in_order(&w) && is_tidy(&w) && is_accounted_for(&w) &&
 	          (seed % 4 > 0 || w.result.failed == 0) && w.pack->held == 0;
-	if (!is_good)
+	if (!is_good) {
 		(void)printf("# seed %u: in order %d, tidy %d, accounted for "
 		             "%d, %zu pushed, %zu failed\n",
 		             seed, is_in_order(&w), is_tidy(&w),
 		             is_accounted_for(&w), w.result.pushed,
 		             w.result.failed);
+	}
 	world_close(&w);
 	return is_good;
 }
@@ -400,10 +404,14 @@ static void an_interrupted_push_ends_what_it_began(void)
 		CHECK(sigprocmask(SIG_SETMASK, NULL, &before) == 0);
 		world_run(&w);
 		CHECK(sigprocmask(SIG_SETMASK, NULL, &now) == 0);
-		CHECK(memcmp(&before, &now, sizeof(now)) == 0);
-		if (w.cache->waits >= after)
+		CHECK(sigismember(&before, SIGTERM) ==
+		      sigismember(&now, SIGTERM));
+		CHECK(sigismember(&before, SIGINT) ==
+		      sigismember(&now, SIGINT));
+		if (w.cache->waits >= after) {
 			CHECK(w.result.exit_status == 128 + SIGTERM ||
 			      w.result.pushed == 12);
+		}
 		CHECK(w.result.pushed + w.result.failed == 12);
 		CHECK(is_in_order(&w) && is_tidy(&w));
 		world_close(&w);

@@ -75,9 +75,10 @@ static void no_mask_makes_the_socket_wider(void)
 
 		CHECK(open_and_drop(path, why, sizeof(why)) == LISTEN_OPENED);
 		(void)umask(old);
-		if (mode_of(path) != 0600)
+		if (mode_of(path) != 0600) {
 			(void)printf("# umask %03o: mode %03o\n", masks[i],
 			             mode_of(path));
+		}
 		CHECK(mode_of(path) == 0600);
 	}
 	socket_stage_tear_down(&stage);
@@ -220,15 +221,18 @@ static void a_directory_open_to_others_is_refused(void)
 static void a_directory_of_somebody_else_is_refused(void)
 {
 	struct socket_stage stage;
-	char why[256], path[SOCKET_STAGE_PATH_SIZE];
+	char path[SOCKET_STAGE_PATH_SIZE];
 
 	socket_stage_set_up(&stage);
 	socket_stage_path(&stage, "nixcache", path);
 	CHECK(mkdir(path, 0700) == 0);
-	if (chown(path, OTHER_USER, OTHER_USER) == 0)
+	if (chown(path, OTHER_USER, OTHER_USER) == 0) {
+		char why[256];
+
 		CHECK(open_and_drop(NULL, why, sizeof(why)) == -EPERM);
-	else
+	} else {
 		(void)printf("# not root: cannot give a directory away\n");
+	}
 	socket_stage_tear_down(&stage);
 }
 

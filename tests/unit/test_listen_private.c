@@ -115,10 +115,11 @@ static void hand_over(const struct handover *handover)
 	int high[2];
 
 	/* The fds may lie where they are to go. */
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < 2; i++) {
 		high[i] = handover->fds[i] >= 0
 		                  ? fcntl(handover->fds[i], F_DUPFD, 64)
 		                  : -1;
+	}
 	for (int i = 0; i < 2; i++) {
 		(void)close(FIRST_FD + i);
 		if (high[i] >= 0)
@@ -160,9 +161,10 @@ static int inherit(const struct handover *handover)
 
 		hand_over(handover);
 		rc = listen_inherit(sockets, handover->max, why, sizeof(why));
-		if (rc < 0)
+		if (rc < 0) {
 			_exit(rc == -EINVAL && strstr(why, "LISTEN_FDS") ? 100
 			                                                 : 104);
+		}
 		_exit(check_taken(sockets, rc));
 	}
 	CHECK(waitpid(pid, &status, 0) == pid && WIFEXITED(status));
@@ -211,9 +213,10 @@ static void a_wrong_count_is_refused(void)
 	static const char *const counts[] = { "",  "-1", "x",
 		                              "9", "17", "99999999999" };
 
-	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
+	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
 		CHECK(inherit(&(struct handover){
 			      { -1, -1 }, NULL, counts[i], 8 }) == 100);
+	}
 }
 
 static int other_socket(int family, int type, const struct sockaddr *address,

@@ -114,26 +114,27 @@ static int64_t number_of(struct json_object *object, const char *member)
 
 static void check_event(const char *name, struct json_object *o)
 {
-	if (strcmp(name, "plan") == 0)
+	if (strcmp(name, "plan") == 0) {
 		CHECK(strcmp(text_of(o, "cache"), "mine") == 0 &&
 		      number_of(o, "paths") == 10 &&
 		      number_of(o, "push") == 3 &&
 		      number_of(o, "present") == 3 &&
 		      number_of(o, "upstream") == 4 &&
 		      number_of(o, "narBytes") == 3 << 20);
-	else if (strcmp(name, "would-push") == 0)
+	} else if (strcmp(name, "would-push") == 0) {
 		CHECK(number_of(o, "narSize") == 5);
-	else if (strcmp(name, "pushed") == 0)
+	} else if (strcmp(name, "pushed") == 0) {
 		CHECK(strcmp(text_of(o, "storePath"), HELLO) == 0 &&
 		      number_of(o, "narSize") == 2048 &&
 		      number_of(o, "fileSize") == 100);
-	else if (strcmp(name, "notice") == 0)
+	} else if (strcmp(name, "notice") == 0) {
 		CHECK(strcmp(text_of(o, "text"), "note 1 \"well\"") == 0);
-	else if (strcmp(name, "end") == 0)
+	} else if (strcmp(name, "end") == 0) {
 		CHECK(number_of(o, "pushed") == 1 &&
 		      number_of(o, "failed") == 1 &&
 		      number_of(o, "bytesSent") == 1024 &&
 		      number_of(o, "milliseconds") >= 0);
+	}
 }
 
 static void every_event_is_one_line_of_json(void)
@@ -148,10 +149,12 @@ static void every_event_is_one_line_of_json(void)
 	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
 		struct json_object *object = parse_line(&at);
 
-		if (!object || strcmp(text_of(object, "event"), events[i]) != 0)
+		if (!object ||
+		    strcmp(text_of(object, "event"), events[i]) != 0) {
 			test_fail(events[i], (int)i, "another event");
-		else
+		} else {
 			check_event(events[i], object);
+		}
 		json_object_put(object);
 	}
 	CHECK(*at == '\0');

@@ -30,9 +30,10 @@ static void three_deaths_within_a_minute_are_too_many(void)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct deaths deaths = { .count = 0 };
 
-		for (size_t k = 0; k < cases[i].count; k++)
+		for (size_t k = 0; k < cases[i].count; k++) {
 			CHECK(deaths_note(&deaths, cases[i].at_ms[k]) ==
 			      cases[i].is_too_many[k]);
+		}
 	}
 }
 

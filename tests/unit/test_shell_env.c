@@ -1,5 +1,6 @@
 #include "agent/start/shell_env.h"
 #include "protocol/base/exit_status.h"
+#include "tests/lib/socket_stage.h"
 #include "tests/lib/test.h"
 
 #include <errno.h>
@@ -15,22 +16,27 @@
 struct shell {
 	enum options_shell kind;
 	const char *program;
-	const char *eval; /* of $COMMANDS, then prints the variable */
+	const char *option; /* reads no file at its start */
+	const char *eval;   /* of $COMMANDS, then prints the variable */
 };
 
 #define SHOW "; printf '%s' \"$NIXCACHE_AGENT_SOCK\""
 
 static const struct shell shells[] = {
-	{ OPTIONS_SHELL_SH, "sh", "eval $(printenv COMMANDS)" SHOW },
-	{ OPTIONS_SHELL_SH, "bash", "eval $(printenv COMMANDS)" SHOW },
-	{ OPTIONS_SHELL_SH, "dash", "eval \"$(printenv COMMANDS)\"" SHOW },
-	{ OPTIONS_SHELL_SH, "zsh", "eval $(printenv COMMANDS)" SHOW },
-	{ OPTIONS_SHELL_CSH, "csh",
+	{ OPTIONS_SHELL_SH, "sh", "-u", "eval $(printenv COMMANDS)" SHOW },
+	{ OPTIONS_SHELL_SH, "bash", "--norc",
+	  "eval $(printenv COMMANDS)" SHOW },
+	{ OPTIONS_SHELL_SH, "dash", "-u",
+	  "eval \"$(printenv COMMANDS)\"" SHOW },
+	{ OPTIONS_SHELL_SH, "zsh", "-f", "eval $(printenv COMMANDS)" SHOW },
+	{ OPTIONS_SHELL_CSH, "csh", "-f",
 	  "eval `printenv COMMANDS`; printenv NIXCACHE_AGENT_SOCK" },
-	{ OPTIONS_SHELL_CSH, "tcsh",
+	{ OPTIONS_SHELL_CSH, "tcsh", "-f",
 	  "eval `printenv COMMANDS`; printenv NIXCACHE_AGENT_SOCK" },
-	{ OPTIONS_SHELL_FISH, "fish", "eval (printenv COMMANDS)" SHOW },
-	{ OPTIONS_SHELL_FISH, "fish", "printenv COMMANDS | source" SHOW },
+	{ OPTIONS_SHELL_FISH, "fish", "--no-config",
+	  "eval (printenv COMMANDS)" SHOW },
+	{ OPTIONS_SHELL_FISH, "fish", "--no-config",
+	  "printenv COMMANDS | source" SHOW },
 };
 
 static const struct {
@@ -110,16 +116,12 @@ static void nasty_paths_are_written_so(void)
 	}
 }
 
+/* Without the files that a person keeps in a home folder. */
 _Noreturn static void run_shell(const struct shell *shell, int out)
 {
 	(void)dup2(out, STDOUT_FILENO);
-	(void)setenv("HOME", "/nonexistent", 1);
-	if (strstr(shell->program, "csh"))
-		(void)execlp(shell->program, shell->program, "-fc", shell->eval,
-		             (char *)NULL);
-	else
-		(void)execlp(shell->program, shell->program, "-c", shell->eval,
-		             (char *)NULL);
+	(void)execlp(shell->program, shell->program, shell->option, "-c",
+	             shell->eval, (char *)NULL);
 	_exit(NO_SHELL);
 }
 
@@ -281,10 +283,11 @@ static enum options_shell guess(const char *parent, const char *shell)
 		pid_t child;
 
 		(void)prctl(PR_SET_NAME, (unsigned long)parent, 0UL, 0UL, 0UL);
-		if (shell)
+		if (shell) {
 			(void)setenv("SHELL", shell, 1);
-		else
+		} else {
 			(void)unsetenv("SHELL");
+		}
 		child = fork();
 		if (child == 0)
 			_exit((int)shell_env_guess(OPTIONS_SHELL_GUESS));
@@ -347,7 +350,15 @@ static const struct test tests[] = {
 	  what_was_asked_for_is_not_guessed },
 };
 
+/* fish makes itself at home wherever HOME points. */
 int main(void)
 {
-	return test_main(tests, sizeof(tests) / sizeof(tests[0]));
+	struct socket_stage home;
+	int status;
+
+	socket_stage_set_up(&home);
+	(void)setenv("HOME", home.folder, 1);
+	status = test_main(tests, sizeof(tests) / sizeof(tests[0]));
+	socket_stage_tear_down(&home);
+	return status;
 }

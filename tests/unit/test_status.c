@@ -137,9 +137,10 @@ static void configured_keys_come_before_fetched_ones(void)
 	CHECK(public_key_parse(KEY, strlen(KEY),
 	                       &hall.rig.caches[0].public_keys[0]) == 0);
 	hall.rig.caches[0].public_key_count = 1;
-	for (size_t i = 0; i < DOOR_RIG_CACHES; i++)
+	for (size_t i = 0; i < DOOR_RIG_CACHES; i++) {
 		CHECK(strings_add(&hall.loaded[i], fetched, strlen(fetched)) ==
 		      0);
+	}
 	hall_ask(&hall);
 	CHECK(hall.status.caches[0].public_keys.count == 1);
 	CHECK(strcmp(hall.status.caches[0].public_keys.items[0], KEY) == 0);
