@@ -49,5 +49,5 @@ for mode in mem ptrace; do
 	check_same "the agent is not, in $tries tries" 0 $lost
 	echo "# $caught times $mode got hold of its first moment"
 done
-check_same 'it ends with 71 whenever it was seized' $caught $ended
+check_same 'it ends with 71 whenever it was seized' "$caught" "$ended"
 tap_end
