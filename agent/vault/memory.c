@@ -118,9 +118,10 @@ int vault_memory_map(const struct config *config, struct report *report,
 		if (!is_short(rc))
 			break;
 	}
-	if (is_short(rc) && config->is_weak_memory_allowed)
+	if (is_short(rc) && config->is_weak_memory_allowed) {
 		rc = map_secret(&plans[0], config, SECRET_MEMORY_ANY, report,
 		                &memory);
+	}
 	if (rc < 0)
 		return rc;
 

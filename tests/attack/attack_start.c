@@ -152,9 +152,10 @@ static unsigned long search_caught(struct attack *attack)
 		while (maps && fgets(line, sizeof(line), maps)) {
 			/* NOLINTNEXTLINE(cert-err34-c): the kernel wrote it */
 			if (sscanf(line, "%lx-%lx ", &start, &end) == 2 &&
-			    !strstr(line, "[vsyscall]"))
+			    !strstr(line, "[vsyscall]")) {
 				search_range(attack, caught->mem, start, end,
 				             &hits);
+			}
 		}
 		if (maps)
 			(void)fclose(maps);
