@@ -62,6 +62,7 @@ static int take_messages(struct door *door, struct connection *c)
 	while (c->work.state == WORK_NONE && !c->is_ending &&
 	       (rc = frame_next(&c->in, &frame)) == 1) {
 		c->has_spoken = true;
+		c->is_receiving = false;
 		c->deadline_ms = 0;
 		rc = dispatch_message(door, c, frame);
 		if (rc < 0)
@@ -69,9 +70,13 @@ static int take_messages(struct door *door, struct connection *c)
 	}
 	if (rc < 0)
 		return rc;
-	if (c->work.state == WORK_NONE && c->deadline_ms == 0 &&
-	    frame_is_partial(&c->in))
+	/* The first byte ends the longer time that a client has to come to it;
+	 * the end of a reply may have ended this time too. */
+	if (c->work.state == WORK_NONE && frame_is_partial(&c->in) &&
+	    (!c->is_receiving || c->deadline_ms == 0)) {
+		c->is_receiving = true;
 		c->deadline_ms = clock_boot_ms() + CONNECTION_MESSAGE_MS;
+	}
 	return 0;
 }
 

@@ -49,6 +49,7 @@ struct connection {
 	size_t out_done;
 	long long deadline_ms; /* 0: none */
 	bool has_spoken;       /* a whole message has come */
+	bool is_receiving;     /* part of a message has, and its time runs */
 	bool is_ending;        /* close when the output is out */
 	struct work work;
 };

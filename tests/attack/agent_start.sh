@@ -46,7 +46,7 @@ for mode in mem ptrace; do
 		[[ ! $said =~ ended\ with\ 71 ]] || ended=$((ended + 1))
 		[[ $said == caught* ]] || lost=$((lost + 1))
 	done
-	check_same "the agent is not, in $tries tries" 0 $lost
+	check_same "the agent is not, in $tries tries" 0 "$lost"
 	echo "# $caught times $mode got hold of its first moment"
 done
 check_same 'it ends with 71 whenever it was seized' "$caught" "$ended"

@@ -1,7 +1,7 @@
-/* attack_memory PID < NEEDLES
+/* attack_memory PID [ROUTE] < NEEDLES
  *
- * Reads all memory of a process by every route there is, and says how often
- * the needles (see needles.h) are in it:
+ * Reads all memory of a process by every route there is (mem, vm_readv, ptrace,
+ * gcore), or by the one that is named, and says how often the needles (see needles.h) are in it:
  *
  *   route mem: 9412608 bytes, 0 hits
  *   route ptrace: refused: Operation not permitted
@@ -146,6 +146,13 @@ static FILE *open_maps(pid_t pid)
 	return fopen(path, "re");
 }
 
+/* What malloc(3) has reserved is large, and a word at a time takes long; the
+ * route by mem reads the same pages. */
+static bool is_worth(const struct attack *attack, const char *access)
+{
+	return attack->route != ROUTE_PTRACE || strncmp(access, "---", 3) != 0;
+}
+
 /* 0 or -errno. */
 static int scan_maps(struct attack *attack)
 {
@@ -156,10 +163,11 @@ static int scan_maps(struct attack *attack)
 		return -errno;
 	while (fgets(line, sizeof(line), maps)) {
 		unsigned long start, end;
+		char access[5];
 
 		/* NOLINTNEXTLINE(cert-err34-c): the kernel wrote it */
-		if (sscanf(line, "%lx-%lx ", &start, &end) == 2 &&
-		    !strstr(line, "[vsyscall]"))
+		if (sscanf(line, "%lx-%lx %4s", &start, &end, access) == 3 &&
+		    !strstr(line, "[vsyscall]") && is_worth(attack, access))
 			scan(attack, start, end);
 	}
 	(void)fclose(maps);
@@ -297,15 +305,18 @@ int main(int argc, char **argv)
 	unsigned long long hits = 0;
 	uint64_t pid;
 
-	if (argc != 2 || number_parse(argv[1], INT_MAX, &pid) < 0 || !needles ||
-	    !attack) {
-		(void)fprintf(stderr, "usage: attack_memory PID < NEEDLES\n");
+	if (argc < 2 || argc > 3 || number_parse(argv[1], INT_MAX, &pid) < 0 ||
+	    !needles || !attack) {
+		(void)fprintf(stderr,
+		              "usage: attack_memory PID [ROUTE] < NEEDLES\n");
 		return 2;
 	}
 
 	attack->pid = (pid_t)pid;
 	attack->needles = needles;
 	for (unsigned int route = 0; route < ROUTE_COUNT; route++) {
+		if (argc == 3 && strcmp(argv[2], route_names[route]) != 0)
+			continue;
 		attack->route = route;
 		hits += try_route(attack);
 	}

@@ -23,7 +23,7 @@ holders() {
 		1) echo "$(cut -d / -f 3 <<<"$fd") write" ;;
 		*) echo "$(cut -d / -f 3 <<<"$fd") both" ;;
 		esac
-	done < <(find "${@/%//fd}" -maxdepth 1 -lname "$pipe" 2>/dev/null) |
+	done < <(find "${@/%//fd}" -maxdepth 1 -lname "${pipe/[/\\[}" 2>/dev/null) |
 		sort -u
 }
 

@@ -2,9 +2,10 @@
 #
 #	prey_user "$@"           root runs the rest of the test as uid 65534
 #	prey_begin "$@"          flow_begin, and attacks= where the attacks are
-#	prey_secrets             key_secret, key_public, prey_s3_secret, and
+#	prey_secrets [NAME [S3]] key_secret, key_public, prey_s3_secret, and
 #	                         prey_needles to look for
-#	prey_op FOLDER           op and its items there; config lines in prey_lines
+#	prey_op FOLDER [ID]      op and its items there; config lines in prey_lines
+#	prey_config [STORE]      an S3 cache called main with these secrets
 #	prey_attack memory PID   an attack with the needles
 #	prey_hold                prey_pid: a plain process that holds the secrets
 #
@@ -61,7 +62,7 @@ prey_op() {
 	chmod 755 "$1/op"
 	prey_op_items=$1/op.items
 	secret_file "$prey_op_items" "$(printf 'op://Dev/prey/%s\t%s\n' \
-		signing-key "$key_secret" id PREYKEYID secret "$prey_s3_secret")"
+		signing-key "$key_secret" id "${2:-PREYKEYID}" secret "$prey_s3_secret")"
 	prey_lines="signing-key = op://Dev/prey/signing-key
 access-key-id = op://Dev/prey/id
 secret-access-key = op://Dev/prey/secret"
