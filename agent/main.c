@@ -186,11 +186,12 @@ static void say_what_is_ignored(const struct agent *agent)
 	for (size_t i = 0; i < agent->config->cache_count; i++) {
 		const struct config_cache *cache = &agent->config->caches[i];
 
-		if (cache->store.has_profile && !agent->options.is_quiet)
+		if (cache->store.has_profile && !agent->options.is_quiet) {
 			log_warn("cache %s: profile= is ignored: the "
 			         "credentials come from access-key-id and "
 			         "secret-access-key",
 			         cache->name);
+		}
 	}
 }
 

@@ -46,6 +46,13 @@ int connection_receive(struct connection *c)
 	return 0;
 }
 
+/* The client does not take what it asked for: not for ever. */
+static void start_deadline(struct connection *c)
+{
+	if (c->deadline_ms == 0)
+		c->deadline_ms = clock_boot_ms() + CONNECTION_MESSAGE_MS;
+}
+
 int connection_flush(struct connection *c)
 {
 	while (c->out_done < c->out.len) {
@@ -54,10 +61,7 @@ int connection_flush(struct connection *c)
 		                 MSG_NOSIGNAL | MSG_DONTWAIT);
 
 		if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
-			if (c->deadline_ms == 0) {
-				c->deadline_ms =
-					clock_boot_ms() + CONNECTION_MESSAGE_MS;
-			}
+			start_deadline(c);
 			return 0;
 		}
 		if (n < 0)

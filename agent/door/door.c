@@ -178,9 +178,9 @@ static int turn(struct door *door)
 	}
 	step_connections(door, fds + SLOT_CONNECTIONS);
 	/* A packet may have brought another vault: its events are yet to come. */
-	step_vault(door, fds[SLOT_VAULT].fd == door->vault.fd
-	                         ? fds[SLOT_VAULT].revents
-	                         : 0);
+	if (fds[SLOT_VAULT].fd != door->vault.fd)
+		fds[SLOT_VAULT].revents = 0;
+	step_vault(door, fds[SLOT_VAULT].revents);
 	clients_take_waiting(door);
 	return lock_if_idle(door);
 }

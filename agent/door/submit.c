@@ -85,7 +85,8 @@ int submit_check_sign(const struct door *door, struct work *work,
 	if (rc != CALL_OK)
 		return rc;
 
-	work->signatures = calloc(work->sign.count, sizeof(*work->signatures));
+	work->signatures =
+		calloc(work->sign.count + 1, sizeof(*work->signatures));
 	return work->signatures ? CALL_OK : -ENOMEM;
 }
 
@@ -107,7 +108,7 @@ int submit_check_presign(const struct door *door, struct work *work,
 			return invalid(field, ret_error);
 	}
 
-	work->urls = calloc(work->presign.count, sizeof(*work->urls));
+	work->urls = calloc(work->presign.count + 1, sizeof(*work->urls));
 	return work->urls ? CALL_OK : -ENOMEM;
 }
 

@@ -115,10 +115,11 @@ static void step_source(struct launcher *l)
 	if (outcome.is_ok)
 		return;
 
-	if (l->is_prefetching)
+	if (l->is_prefetching) {
 		fail_start(l, EXIT_SOURCE, outcome.detail);
-	else if (source_needs_renewal(l->source))
+	} else if (source_needs_renewal(l->source)) {
 		roles_renew_vault(l);
+	}
 }
 
 static void note_loaded(struct launcher *l)
@@ -302,9 +303,9 @@ static int start_all(struct launcher *l)
 	return roles_start(l, l->start->intake);
 }
 
-/* NOLINTNEXTLINE(readability-non-const-parameter): fail_start() writes it */
 int launcher_run(const struct launcher_start *start,
                  const struct launcher_roles *roles,
+                 /* NOLINTNEXTLINE(readability-non-const-parameter): filled in */
                  char ret_error[READY_ERROR_MAX])
 {
 	struct launcher l = {

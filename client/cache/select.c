@@ -29,9 +29,10 @@ static void explain(const char *wanted, const char *what, const char *names,
 
 	text_printable(wanted, strlen(wanted), shown, sizeof(shown));
 	len = snprintf(why, why_size, "%s: ", shown);
-	if (len > 0 && (size_t)len < why_size)
+	if (len > 0 && (size_t)len < why_size) {
 		(void)snprintf(why + len, why_size - (size_t)len, "%s: %s",
 		               what, names);
+	}
 }
 
 static const struct agent_cache *by_name(const struct agent_status *status,
@@ -92,10 +93,11 @@ const struct agent_cache *select_cache(const struct agent_status *status,
 	if (store_uri_parse(wanted, &uri, why, why_size) < 0)
 		return NULL;
 	found = by_place(status, &uri);
-	if (!found)
+	if (!found) {
 		explain(wanted,
 		        "no cache of the agent is at that place: add a [cache] "
 		        "section for it; it knows",
 		        names, why, why_size);
+	}
 	return found;
 }

@@ -63,7 +63,7 @@ int preflight_make(struct cache *cache, const struct agent_cache *config,
 	cleanup_buffer struct buffer text = { .data = NULL };
 	struct cache_info info = { .priority = config->priority };
 	struct cache_step step = { .type = CACHE_PUT, .key = NAMES_CACHE_INFO };
-	struct cache_result result;
+	struct cache_result result = { .outcome = CACHE_FAILED };
 	int rc;
 
 	buffer_init(&text, CACHE_INFO_MAX);

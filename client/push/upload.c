@@ -180,10 +180,11 @@ static void send_whole(struct upload *u, const struct upload_context *x,
 		.md5 = part->md5,
 	};
 
-	if (submit(u, x, &step))
+	if (submit(u, x, &step)) {
 		u->whole = part;
-	else
+	} else {
 		pack_part_free(part);
+	}
 }
 
 static int remember_part(struct upload *u, struct pack_part *part)

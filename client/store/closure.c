@@ -241,10 +241,10 @@ static int sort_paths(const struct search *s, struct visits *v)
 {
 	int rc = 0;
 
-	v->states = calloc(s->count, sizeof(*v->states));
-	v->next = calloc(s->count, sizeof(*v->next));
-	v->stack = calloc(s->count, sizeof(*v->stack));
-	v->order = calloc(s->count, sizeof(*v->order));
+	v->states = calloc(s->count + 1, sizeof(*v->states));
+	v->next = calloc(s->count + 1, sizeof(*v->next));
+	v->stack = calloc(s->count + 1, sizeof(*v->stack));
+	v->order = calloc(s->count + 1, sizeof(*v->order));
 	if (!v->states || !v->next || !v->stack || !v->order)
 		return -ENOMEM;
 	for (size_t i = 0; rc == 0 && i < s->count; i++)
@@ -267,8 +267,8 @@ static int take_paths(struct search *s, const size_t *order,
 	cleanup_free struct path_info *paths = NULL;
 	cleanup_free size_t *by_name = NULL;
 
-	paths = calloc(s->count, sizeof(*paths));
-	by_name = calloc(s->count, sizeof(*by_name));
+	paths = calloc(s->count + 1, sizeof(*paths));
+	by_name = calloc(s->count + 1, sizeof(*by_name));
 	if (!paths || !by_name)
 		return -ENOMEM;
 

@@ -39,6 +39,7 @@ struct progress {
 struct progress *progress_new(enum progress_mode mode)
 {
 	struct progress *p = calloc(1, sizeof(*p));
+	const char *no_colour;
 
 	if (!p)
 		return NULL;
@@ -55,8 +56,8 @@ struct progress *progress_new(enum progress_mode mode)
 		break;
 	}
 	/* no-color.org: any value but the empty one turns colour off */
-	p->is_coloured = p->look == LOOK_TERMINAL &&
-	                 !(getenv("NO_COLOR") && *getenv("NO_COLOR"));
+	no_colour = getenv("NO_COLOR");
+	p->is_coloured = p->look == LOOK_TERMINAL && !(no_colour && *no_colour);
 	return p;
 }
 

@@ -138,30 +138,34 @@ static void search_range(struct attack *attack, int mem, unsigned long start,
 	}
 }
 
-static unsigned long search_process(struct attack *attack,
-                                    const struct caught *caught)
+static void search_maps(struct attack *attack, FILE *maps, int mem,
+                        unsigned long *hits)
 {
-	FILE *maps = caught->maps >= 0 ? fdopen(caught->maps, "r") : NULL;
-	unsigned long start, end, hits = 0;
+	unsigned long from, to;
 	char line[512];
 
-	while (maps && fgets(line, sizeof(line), maps)) {
+	while (fgets(line, sizeof(line), maps)) {
 		/* NOLINTNEXTLINE(cert-err34-c): the kernel wrote it */
-		if (sscanf(line, "%lx-%lx ", &start, &end) == 2 &&
+		if (sscanf(line, "%lx-%lx ", &from, &to) == 2 &&
 		    !strstr(line, "[vsyscall]"))
-			search_range(attack, caught->mem, start, end, &hits);
+			search_range(attack, mem, from, to, hits);
 	}
-	if (maps)
-		(void)fclose(maps);
-	return hits;
 }
 
 static unsigned long search_caught(struct attack *attack)
 {
 	unsigned long hits = 0;
 
-	for (size_t i = 0; i < FAMILY; i++)
-		hits += search_process(attack, &attack->caught[i]);
+	for (size_t i = 0; i < FAMILY; i++) {
+		const struct caught *caught = &attack->caught[i];
+		FILE *maps = caught->maps >= 0 ? fdopen(caught->maps, "r")
+		                               : NULL;
+
+		if (!maps)
+			continue;
+		search_maps(attack, maps, caught->mem, &hits);
+		(void)fclose(maps);
+	}
 	return hits;
 }
 
@@ -183,7 +187,7 @@ static unsigned long take_registers(const struct attack *attack)
 }
 
 /* Whichever side comes first makes it a group, to be killed as one. */
-static pid_t run_group(char *const argv[])
+static pid_t start(char *const argv[])
 {
 	pid_t pid = fork();
 
@@ -212,7 +216,7 @@ static void run(struct attack *attack)
 	} while (take_events(attack));
 }
 
-static void end_groups(const struct attack *attack)
+static void end(const struct attack *attack)
 {
 	if (!attack->has_ended) {
 		(void)kill(-attack->program, SIGKILL);
@@ -253,14 +257,14 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < FAMILY; i++)
 		attack->caught[i] = (struct caught){ -1, -1 };
 
-	attack->when = run_group((char *const[]){
+	attack->when = start((char *const[]){
 		(char[]){ "/bin/sh" }, (char[]){ "-c" }, argv[2], NULL });
-	attack->program = run_group(argv + 3);
+	attack->program = start(argv + 3);
 	if (attack->when < 0 || attack->program < 0)
 		return 2;
 	run(attack);
 	gain = report(attack);
-	end_groups(attack);
+	end(attack);
 	needles_free(needles);
 	return gain > 0 ? 1 : 0;
 }

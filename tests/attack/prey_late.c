@@ -18,9 +18,8 @@ int main(int argc, char **argv)
 	fd = open(argv[1], O_RDONLY | O_CLOEXEC);
 	if (fd < 0 || read(fd, secret, sizeof(secret)) <= 0)
 		return 1;
-	(void)close(fd);
-	fd = open(argv[2], O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-	if (fd < 0)
+	/* cppcheck-suppress leakReturnValNotUsed ; only its being there counts */
+	if (open(argv[2], O_WRONLY | O_CREAT | O_CLOEXEC, 0600) < 0)
 		return 1;
 	for (;;)
 		(void)pause();

@@ -153,7 +153,7 @@ int object_put_part(int folder, const char *upload, unsigned part,
 static int append_part(int folder, const char *key, int out)
 {
 	cleanup_close int fd = -1;
-	off_t left;
+	off_t left = 0;
 	int rc = object_open(folder, key, &fd, &left);
 
 	while (rc == 0 && left > 0) {

@@ -173,11 +173,18 @@ static void close_all(struct bench *b)
 int main(int argc, char **argv)
 {
 	struct way ways[WAY_COUNT] = {
-		[WAY_HERE] = { "in this process", 1, 2000 },
-		[WAY_ONE] = { "agent, 1 URL a call", 1, 1000 },
-		[WAY_BATCH] = { "agent, 256 URLs a call", AGENT_BATCH_MAX, 20 },
-		[WAY_CLIENT_BATCH] = { "agent, 256 URLs, client's library",
-		                       AGENT_BATCH_MAX, 20 },
+		[WAY_HERE] = { .name = "in this process",
+		               .items = 1,
+		               .steps = 2000 },
+		[WAY_ONE] = { .name = "agent, 1 URL a call",
+		              .items = 1,
+		              .steps = 1000 },
+		[WAY_BATCH] = { .name = "agent, 256 URLs a call",
+		                .items = AGENT_BATCH_MAX,
+		                .steps = 20 },
+		[WAY_CLIENT_BATCH] = { .name = "agent, 256 URLs, client's library",
+		                       .items = AGENT_BATCH_MAX,
+		                       .steps = 20 },
 	};
 	struct bench *b;
 	int rc;

@@ -264,14 +264,24 @@ static void close_all(struct bench *b)
 int main(int argc, char **argv)
 {
 	struct way ways[WAY_COUNT] = {
-		[WAY_HERE] = { "libsodium, in this process", 1, 1000 },
-		[WAY_ONE] = { "agent, 1 path a call", 1, 1000 },
-		[WAY_CLIENT] = { "agent, 1 path, client's library", 1, 1000 },
-		[WAY_SMALL_BATCH] = { "agent, 64 paths a call", SMALL_BATCH,
-		                      30 },
-		[WAY_LARGE_BATCH] = { "agent, 256 paths a call",
-		                      AGENT_BATCH_MAX, 10 },
-		[WAY_SSH] = { "ssh-agent, 1 text a call", 1, 300 },
+		[WAY_HERE] = { .name = "libsodium, in this process",
+		               .items = 1,
+		               .steps = 1000 },
+		[WAY_ONE] = { .name = "agent, 1 path a call",
+		              .items = 1,
+		              .steps = 1000 },
+		[WAY_CLIENT] = { .name = "agent, 1 path, client's library",
+		                 .items = 1,
+		                 .steps = 1000 },
+		[WAY_SMALL_BATCH] = { .name = "agent, 64 paths a call",
+		                      .items = SMALL_BATCH,
+		                      .steps = 30 },
+		[WAY_LARGE_BATCH] = { .name = "agent, 256 paths a call",
+		                      .items = AGENT_BATCH_MAX,
+		                      .steps = 10 },
+		[WAY_SSH] = { .name = "ssh-agent, 1 text a call",
+		              .items = 1,
+		              .steps = 300 },
 	};
 	struct bench *b;
 	int rc;

@@ -146,7 +146,7 @@ static size_t secrets_len(const uint8_t *bytes, size_t len)
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
 	size_t cut = len > 0 ? secrets_len(bytes, len) : 0;
-	cleanup_free void *memory = malloc(cut + 1);
+	cleanup_free void *memory = calloc(1, cut + 1);
 	struct intake intake;
 	struct fixture f;
 

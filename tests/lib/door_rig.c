@@ -30,7 +30,10 @@ void door_rig_init(struct door_rig *rig)
 		                                    "file:///srv/cache" };
 	static char dir[] = STORE_DIR_DEFAULT, compression[] = "zstd";
 
-	*rig = (struct door_rig){ .pid = -1, .launcher = -1, .vault = -1 };
+	memset(rig, 0, sizeof(*rig));
+	rig->pid = -1;
+	rig->launcher = -1;
+	rig->vault = -1;
 	for (size_t i = 0; i < DOOR_RIG_CACHES; i++) {
 		rig->caches[i] = (struct config_cache){
 			.name = names[i],

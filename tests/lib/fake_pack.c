@@ -102,7 +102,7 @@ static void step_job(struct pack *pack, struct fake_job *j,
 		event->type = PACK_FAILED;
 		event->error = -EBADMSG;
 		(void)snprintf(event->detail, sizeof(event->detail),
-		               "%s: has changed, said a test", j->path);
+		               "%.200s: has changed, said a test", j->path);
 		j->is_over = true;
 	} else if (j->given < j->part_count) {
 		j->given++;

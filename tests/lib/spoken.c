@@ -24,7 +24,7 @@ bool spoken_begin(struct spoken *spoken)
 	int status = 0;
 	pid_t pid;
 
-	*spoken = (struct spoken){ .exit_status = -1 };
+	memset(spoken, 0, sizeof(*spoken));
 	(void)fflush(stdout);
 	(void)fflush(stderr);
 	pid = fork();

@@ -33,7 +33,7 @@ PY
 tidied() {
 	local said
 	said=$(printf '%s\0' "$@" |
-		xargs -0 -P 2 -n 4 clang-tidy --quiet -p "$build" 2>/dev/null) &&
+		xargs -0 -P 2 -n 1 clang-tidy --quiet -p "$build" 2>/dev/null) &&
 		return
 	grep -E '(error|warning): ' <<<"$said" | sort -u
 	return 1

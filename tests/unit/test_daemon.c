@@ -240,7 +240,7 @@ static void a_store_that_cannot_be_is_told_apart(void)
 	CHECK(strstr(error.text, "ssh://host"));
 	CHECK(daemon_open("unix:///nonexistent/s", &d, &error) == -ENOENT);
 	CHECK(strstr(error.text, "/nonexistent/s"));
-	CHECK(daemon_open("/nonexistent", &d, &error) == -ENOENT);
+	CHECK(daemon_open("/proc/no-such-store", &d, &error) == -ENOENT);
 	(void)snprintf(too_long, sizeof(too_long), "unix:///%0200d", 1);
 	CHECK(daemon_open(too_long, &d, &error) == -ENAMETOOLONG);
 }

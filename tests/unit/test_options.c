@@ -3,6 +3,7 @@
 #include "tests/lib/spoken.h"
 #include "tests/lib/test.h"
 
+#include <assert.h>
 #include <string.h>
 
 #define WORDS_MAX 8
@@ -127,7 +128,8 @@ static void a_command_keeps_its_own_options(void)
 		line_init(&line, texts[i]);
 		options_parse(&options, line.argc, line.argv);
 		CHECK(options.is_quiet && !options.is_kill);
-		CHECK(options.command && !options.command[3]);
+		assert(options.command);
+		CHECK(!options.command[3]);
 		CHECK(strcmp(options.command[0], "make") == 0 &&
 		      strcmp(options.command[2], "--what") == 0);
 	}

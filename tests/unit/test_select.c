@@ -5,21 +5,24 @@
 
 #define B2 "?endpoint=s3.us-east-005.backblazeb2.com&region=us-east-005"
 
+/* NOLINTBEGIN(*-non-const-global-variables): a status owns its texts */
 static char names[][16] = { "dev", "release", "disk" };
 static char stores[][128] = {
 	"s3://bucket/nix/cache" B2,
 	"s3://bucket/release" B2,
 	"file:///srv/cache",
 };
+/* NOLINTEND(*-non-const-global-variables) */
 
 #define COUNT 3
 
 static struct agent_status make_status(struct agent_cache caches[COUNT],
                                        size_t count)
 {
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
 		caches[i] = (struct agent_cache){ .name = names[i],
 			                          .store = stores[i] };
+	}
 	return (struct agent_status){ .caches = caches, .cache_count = count };
 }
 
@@ -128,9 +131,10 @@ static void a_long_list_is_cut(void)
 	char why[512];
 
 	memset(name, 'n', sizeof(name) - 1);
-	for (size_t i = 0; i < AGENT_CACHES_MAX; i++)
+	for (size_t i = 0; i < AGENT_CACHES_MAX; i++) {
 		caches[i] = (struct agent_cache){ .name = name,
 			                          .store = stores[2] };
+	}
 	CHECK(!select_cache(&status, NULL, why, sizeof(why)));
 	CHECK(strlen(why) < 300);
 	CHECK(!select_cache(&status, "x", why, 8));

@@ -56,10 +56,10 @@ static void add_path(struct desk *desk, const char *path, const char *reference)
 	if (!sign->paths)
 		abort();
 	sign->paths[sign->count] = (struct sign_path){
-		.store_path = strdup(path),
 		.nar_hash = { { (uint8_t)(sign->count + 1) } },
 		.nar_size = 100 + sign->count,
 	};
+	sign->paths[sign->count].store_path = strdup(path);
 	if (reference) {
 		CHECK(strings_add(&sign->paths[sign->count].references,
 		                  reference, strlen(reference)) == 0);
