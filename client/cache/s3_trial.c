@@ -8,7 +8,7 @@
 #include <sys/random.h>
 #include <time.h>
 
-#define RENEWALS_MAX 2U
+#define RENEWALS_MAX 5U
 
 static bool code_is(const struct s3_error *error, const char *const *codes,
                     size_t count)

@@ -201,18 +201,21 @@ static void urls_that_stay_expired_are_a_failure_even_to_a_check(void)
 		{ .answer = STAGE_STATUS("403 F") },
 		{ .answer = STAGE_STATUS("403 F") },
 		{ .answer = STAGE_STATUS("403 F") },
+		{ .answer = STAGE_STATUS("403 F") },
+		{ .answer = STAGE_STATUS("403 F") },
+		{ .answer = STAGE_STATUS("403 F") },
 	};
 	const struct cache_step step = { .type = CACHE_CHECK,
 		                         .key = STAGE_NAR };
 	struct cache_result result;
 	struct stage s;
 
-	stage_set_up(&s, replies, 3, 4);
-	s.fake->expired_count = 3;
+	stage_set_up(&s, replies, 6, 4);
+	s.fake->expired_count = 6;
 	CHECK(cache_run(s.cache, &step, &result) == 0);
 	CHECK(result.outcome == CACHE_FAILED);
 	CHECK(strstr(result.error, "check the clock") != NULL);
-	CHECK(s.fake->asked_count == 3);
+	CHECK(s.fake->asked_count == 6);
 	stage_tear_down(&s);
 
 	stage_set_up(&s, replies, 3, 4);
