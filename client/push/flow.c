@@ -424,6 +424,8 @@ void flow_run(const struct flow_request *request,
 	f.result.failed = f.plan->push_count - f.result.pushed;
 	if (f.result.failed > 0 && f.result.exit_status == EXIT_DONE)
 		f.result.exit_status = EXIT_FAILED;
+	for (size_t i = 0; f.uploads && i < f.plan->closure->count; i++)
+		f.result.has_multipart |= f.uploads[i].is_multipart;
 	*ret_result = f.result;
 	flow_close(&f);
 	(void)sigprocmask(SIG_SETMASK, &old, NULL);

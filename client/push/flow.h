@@ -20,6 +20,7 @@ struct flow_request {
 struct flow_result {
 	size_t pushed;
 	size_t failed;
+	bool has_multipart; /* some path went as a multipart upload */
 	int exit_status;
 };
 

@@ -351,6 +351,11 @@ static int upload_all(struct push *p)
 	struct flow_result result;
 
 	flow_run(&request, &result);
+	/* The answer to a beginning may have been lost: the server then holds
+	 * an upload whose id nobody knows. */
+	if (result.has_multipart && end_stale_uploads(p) != 0 &&
+	    result.exit_status == EXIT_DONE)
+		result.exit_status = EXIT_FAILED;
 	progress_end(p->progress, result.pushed, result.failed,
 	             cache_bytes_sent(p->cache));
 	return result.exit_status;
