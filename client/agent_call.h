@@ -33,6 +33,10 @@ void agent_close(struct agent *agent);
  * being waited for.  Off unless a person watches. */
 void agent_announce_waiting(struct agent *agent);
 
+/* From now on nothing waits for a person: what would have to, because the
+ * agent is locked, ends with AGENT_E_LOCKED at once. */
+void agent_never_wait(struct agent *agent);
+
 must_check int agent_get_status(struct agent *agent,
                                 struct agent_status *ret_status,
                                 struct agent_error *error);

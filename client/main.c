@@ -13,6 +13,15 @@ static const struct verb {
 	const char *help;
 } verbs[] = {
 	{ "push", cmd_push, "sign store paths and upload them" },
+	{ "pull", cmd_pull, "fetch store paths into the local store" },
+	{ "serve", cmd_serve, "offer caches to stock Nix on this machine" },
+	{ "use", cmd_use, "add a cache to the configuration of Nix" },
+	{ "sign", cmd_sign, "sign paths of the local store" },
+	{ "verify", cmd_verify, "check what a cache holds" },
+	{ "ls", cmd_ls, "list what a cache holds" },
+	{ "info", cmd_info, "show what a cache is and can do" },
+	{ "url", cmd_url, "print a URL that is good for a while" },
+	{ "keygen", cmd_keygen, "make a key pair for signing" },
 	{ "status", cmd_status, "show what the agent holds" },
 	{ "lock", cmd_lock, "wipe the secrets" },
 	{ "unlock", cmd_unlock, "fetch the secrets now" },

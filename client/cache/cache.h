@@ -7,6 +7,7 @@
 #pragma once
 
 #include "client/agent_call.h"
+#include "client/pipe/conduit.h"
 #include "protocol/nix/store_uri.h"
 
 #include <poll.h>
@@ -14,7 +15,10 @@
 enum cache_step_type {
 	CACHE_CHECK,    /* is the object there? */
 	CACHE_GET,      /* small objects: narinfo, nix-cache-info */
+	CACHE_FETCH,    /* an object of any size, into a conduit */
+	CACHE_LIST,     /* one page of names; result: listing */
 	CACHE_PUT,      /* a whole object from memory */
+	CACHE_DELETE,   /* also of one that is not there */
 	CACHE_BEGIN,    /* a multipart upload; result: upload_id */
 	CACHE_PART,     /* result: etag */
 	CACHE_COMPLETE, /* with all etags */
@@ -25,6 +29,18 @@ struct cache_step {
 	enum cache_step_type type;
 	uint64_t tag;
 	const char *key; /* borrowed until the result, as all pointers */
+
+	/* CACHE_FETCH: shared until the result, and ended with it.  A broken
+	 * connection is taken up where it broke. */
+	struct conduit *sink;
+	uint64_t offset; /* of the first byte wanted */
+	uint64_t length; /* 0: to the end */
+
+	/* CACHE_LIST: key is what names begin with, "" for all. */
+	const char *token;  /* of the page before; NULL: the first */
+	uint32_t page_size; /* 0: 1000 */
+
+	bool only_if_absent; /* CACHE_PUT: If-None-Match: * */
 	const uint8_t *body;
 	size_t body_len;
 	const uint8_t *md5; /* of the body, 16 bytes; NULL: computed */
@@ -35,20 +51,38 @@ struct cache_step {
 
 enum cache_outcome {
 	CACHE_OK = 0,
-	CACHE_MISSING, /* CHECK, GET: not there.  PART, COMPLETE: no such upload */
-	CACHE_FAILED, /* error says what and what to do */
+	CACHE_MISSING, /* CHECK, GET, FETCH: not there; PART: no such upload */
+	CACHE_EXISTS,  /* only_if_absent, and it is there */
+	CACHE_FAILED,  /* error says what and what to do */
+};
+
+struct cache_object {
+	char *key;        /* owned; relative to the cache */
+	uint64_t size;    /* bytes */
+	int64_t modified; /* seconds since the epoch; 0: not known */
+};
+
+struct cache_listing {
+	struct cache_object *objects; /* owned; in the order of their keys */
+	size_t count;
+	char *token; /* owned; for the next page; NULL: this was the last */
 };
 
 struct cache_result {
 	uint64_t tag;
 	enum cache_step_type type;
 	enum cache_outcome outcome;
-	uint64_t size;          /* CHECK */
+	uint64_t size;          /* CHECK, GET; FETCH: of the whole object */
 	struct buffer response; /* GET; owned by the taker */
+	char encoding[16];      /* GET, CHECK: Content-Encoding, or empty */
+	int64_t server_time;    /* seconds since the epoch, 0: not said */
+	struct cache_listing *listing; /* LIST; owned by the taker */
 	int exit_status; /* CACHE_FAILED: what the program should end with */
 	char error[768];
 	char text[S3_UPLOAD_ID_MAX + 1]; /* upload_id or etag */
 };
+
+void cache_listing_free(struct cache_listing *listing);
 
 struct cache;
 

@@ -427,6 +427,10 @@ int cache_folder_submit(struct cache_folder *folder,
 	case CACHE_ABORT:
 		run_upload_step(folder, item);
 		return 0;
+	case CACHE_FETCH:
+	case CACHE_LIST:
+	case CACHE_DELETE:
+		break;
 	}
 	/* Not a step: our own mistake. */
 	folder->pending--;

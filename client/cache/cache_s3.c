@@ -148,7 +148,12 @@ static enum s3_operation operation_of(enum cache_step_type type)
 	case CACHE_CHECK:
 		return S3_HEAD_OBJECT;
 	case CACHE_GET:
+	case CACHE_FETCH:
 		return S3_GET_OBJECT;
+	case CACHE_LIST:
+		return S3_LIST_OBJECTS_V2;
+	case CACHE_DELETE:
+		return S3_DELETE_OBJECT;
 	case CACHE_PUT:
 		return S3_PUT_OBJECT;
 	case CACHE_BEGIN:
@@ -195,6 +200,9 @@ static int make_call(struct s3_step *s, struct s3_call *call)
 	switch (step->type) {
 	case CACHE_CHECK:
 	case CACHE_ABORT:
+	case CACHE_FETCH:
+	case CACHE_LIST:
+	case CACHE_DELETE:
 		break;
 	case CACHE_GET:
 		call->response_max = TRANSFER_RESPONSE_MAX;
@@ -286,6 +294,9 @@ static bool is_missing(const struct s3_step *s,
 		return s3_error_is_missing(answer);
 	case CACHE_PUT:
 	case CACHE_BEGIN:
+	case CACHE_FETCH:
+	case CACHE_LIST:
+	case CACHE_DELETE:
 		return false;
 	}
 	return false;
@@ -345,6 +356,9 @@ static void take_success(struct cache_result *result, const struct s3_step *s,
 	case CACHE_PUT:
 	case CACHE_COMPLETE:
 	case CACHE_ABORT:
+	case CACHE_FETCH:
+	case CACHE_LIST:
+	case CACHE_DELETE:
 		break;
 	}
 }

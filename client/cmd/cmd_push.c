@@ -1,3 +1,4 @@
+#include "client/cmd/operands.h"
 #include "client/cmd/usage.h"
 #include "client/cmd/verbs.h"
 #include "client/push/push.h"
@@ -138,37 +139,6 @@ static void apply(struct options *o, int id, const char *value)
 	}
 }
 
-static int read_lines(struct strings *paths)
-{
-	cleanup_free char *line = NULL;
-	size_t size = 0;
-	ssize_t len;
-
-	while ((len = getline(&line, &size, stdin)) >= 0) {
-		int rc;
-
-		while (len > 0 &&
-		       (line[len - 1] == '\n' || line[len - 1] == '\r'))
-			len--;
-		rc = len > 0 ? strings_add(paths, line, (size_t)len) : 0;
-		if (rc < 0)
-			return rc;
-	}
-	return ferror(stdin) ? -EIO : 0;
-}
-
-static int collect_paths(const struct options *o, int count, char **words,
-                         struct strings *paths)
-{
-	int rc = 0;
-
-	for (int i = 0; i < count && rc == 0; i++)
-		rc = strings_add(paths, words[i], strlen(words[i]));
-	if (rc == 0 && o->reads_stdin)
-		rc = read_lines(paths);
-	return rc;
-}
-
 static int push(struct options *o, const struct strings *paths)
 {
 	struct progress *progress = progress_new(o->mode);
@@ -207,7 +177,8 @@ int cmd_push(int argc, char **argv)
 	if (id == CLI_WRONG)
 		usage_wrong(&usage, cli.error);
 
-	rc = collect_paths(&o, argc - cli.operand, argv + cli.operand, &paths);
+	rc = operands_collect(argc - cli.operand, argv + cli.operand,
+	                      o.reads_stdin, &paths);
 	if (rc < 0) {
 		log_error("push: read paths: %s", strerror(-rc));
 		return EXIT_FAILED;

@@ -360,7 +360,10 @@ static void take_success(struct upload *u, const struct upload_context *x,
 		u->state = UPLOAD_STORED;
 		break;
 	case CACHE_GET:
+	case CACHE_FETCH:
+	case CACHE_LIST:
 	case CACHE_ABORT:
+	case CACHE_DELETE:
 		break;
 	}
 }
@@ -410,6 +413,7 @@ void upload_take_result(struct upload *u, const struct upload_context *x,
 			            u->nar_key);
 		}
 		break;
+	case CACHE_EXISTS: /* asked for by only_if_absent, which nobody is */
 	case CACHE_FAILED:
 		upload_fail(u, result->exit_status, "%s", result->error);
 		break;

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "protocol/base/bytes.h"
 #include "protocol/nix/path_info.h"
 
 struct daemon;
@@ -30,6 +31,35 @@ must_check int daemon_query_infos(struct daemon *daemon,
                                   const struct strings *bases,
                                   struct path_info *ret_infos,
                                   struct daemon_error *error);
+
+/* ret_valid[i] says whether the store has bases[i]. */
+must_check int daemon_query_valid(struct daemon *daemon,
+                                  const struct strings *bases, bool *ret_valid,
+                                  struct daemon_error *error);
+
+/* Adds signatures (name:base64) to a path of the store.  -ENOENT if it is not
+ * valid; -EREMOTEIO, also where only trusted users may (before Nix 2.17). */
+must_check int daemon_add_signatures(struct daemon *daemon, const char *base,
+                                     const struct strings *signatures,
+                                     struct daemon_error *error);
+
+/* Makes the path valid with all it refers to, out of the substituters that Nix
+ * itself has. */
+must_check int daemon_ensure(struct daemon *daemon, const char *base,
+                             struct daemon_error *error);
+
+/* Puts one path into the store: begin, write its NAR, end.  All it refers to
+ * must be valid, but itself.  The daemon compares hash and size once more and
+ * registers the path at the end, or not at all; where we are trusted it is
+ * told that its signatures were checked.  After a failure, and to give up in
+ * the middle, the connection must be closed. */
+must_check int daemon_import_begin(struct daemon *daemon,
+                                   const struct path_info *info,
+                                   struct daemon_error *error);
+must_check int daemon_import_write(struct daemon *daemon, struct bytes nar,
+                                   struct daemon_error *error);
+must_check int daemon_import_end(struct daemon *daemon,
+                                 struct daemon_error *error);
 
 /* Keeps the path from being collected while this connection lives. */
 must_check int daemon_add_temp_roots(struct daemon *daemon,

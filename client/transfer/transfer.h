@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "client/pipe/conduit.h"
 #include "protocol/base/bytes.h"
 #include "protocol/varlink/agent_api.h"
 
@@ -20,7 +21,13 @@ struct transfer_request {
 	const char *content_type; /* borrowed; NULL: none */
 	bool use_new_connection;  /* after a 500 or 503 */
 	size_t response_max;      /* 0: TRANSFER_RESPONSE_MAX */
-	uint64_t tag;             /* the caller's, comes back */
+
+	/* Where the body of a 200 or 206 goes; borrowed, NULL: into response.
+	 * Full, it makes the request pause. */
+	struct conduit *sink;
+	uint64_t range_from; /* first byte wanted */
+	uint64_t range_len;  /* 0: to the end */
+	uint64_t tag;        /* the caller's, comes back */
 };
 
 enum transfer_outcome {
@@ -41,7 +48,11 @@ struct transfer_result {
 	char detail[200];        /* for a person; without any URL */
 	char etag[160];          /* as received, or empty */
 	uint64_t content_length; /* of a HEAD's or GET's answer */
-	struct buffer response;  /* owned by the taker: buffer_clear() */
+	uint64_t object_size;    /* of a 200's or 206's whole object; 0: ? */
+	uint64_t streamed;       /* bytes that went into the sink */
+	int64_t server_time;    /* Date; seconds since the epoch, 0: not said */
+	char encoding[16];      /* Content-Encoding, or empty */
+	struct buffer response; /* owned by the taker: buffer_clear() */
 };
 
 struct transfer_options {

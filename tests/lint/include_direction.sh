@@ -25,10 +25,15 @@ client            : protocol
 client/main.c     : protocol client
 client/cmd        : protocol client
 client/push       : protocol client:files client/cache client/store client/pack client/transfer client/ui
-client/cache      : protocol client:files client/transfer
+client/pull       : protocol client:files client/cache client/catalog client/nixconf client/pack client/pipe client/store client/ui
+client/serve      : protocol client:files client/cache client/catalog client/pack client/pipe
+client/catalog    : protocol client/cache client/pack
+client/cache      : protocol client:files client/pipe client/transfer
+client/nixconf    : protocol
 client/store      : protocol
-client/pack       : protocol
-client/transfer   : protocol
+client/pack       : protocol client/pipe
+client/pipe       : protocol
+client/transfer   : protocol client/pipe
 client/ui         : protocol
 tests             : protocol agent client
 '
@@ -42,6 +47,9 @@ openssl/ : protocol/base/digest.c
 seccomp  : agent/seal/
 json-c/  : protocol/varlink/ client/ui/
 ini.h    : agent/config
+archive  : client/pack/
+brotli/  : client/pack/
+microhttpd : client/serve/
 zstd     : client/pack/
 lzma     : client/pack/
 expat    : client/cache/

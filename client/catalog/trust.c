@@ -1,0 +1,1 @@
+#include "client/catalog/trust.h"

@@ -1,0 +1,13 @@
+#include "client/cmd/usage.h"
+#include "client/cmd/verbs.h"
+
+static const struct usage usage = {
+	.synopsis = "nixcache keygen",
+	.summary = "",
+};
+
+int cmd_keygen(int argc, char **argv)
+{
+	(void)argc;
+	usage_wrong(&usage, argv[0]);
+}

@@ -1,0 +1,1 @@
+#include "client/nixconf/nix_conf.h"

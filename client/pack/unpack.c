@@ -1,0 +1,1 @@
+#include "client/pack/unpack.h"

@@ -1,0 +1,1 @@
+#include "client/pull/pull.h"

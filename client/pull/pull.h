@@ -1,0 +1,18 @@
+/* pull.h - store paths and their closure out of a cache, into the local store */
+#pragma once
+
+#include "client/agent_call.h"
+#include "client/ui/progress.h"
+
+struct pull_request {
+	const char *cache; /* name or URI; NULL: the only one */
+	const char *store; /* see daemon_open(); NULL: the usual one */
+	bool no_closure;   /* what the paths refer to must be valid already */
+	bool dry_run;
+	unsigned jobs;               /* imports at once; 0: chosen */
+	const struct strings *paths; /* full store paths */
+};
+
+/* Returns an exit status; failures have been told. */
+int pull_run(const struct pull_request *request, struct agent *agent,
+             struct progress *progress);

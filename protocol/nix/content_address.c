@@ -1,0 +1,1 @@
+#include "protocol/nix/content_address.h"
