@@ -59,7 +59,7 @@ check 'with the same bytes' nix_pulled_same "$top"
 
 fresh
 some=${paths[$((${#paths[@]} / 2))]}
-nix copy --no-check-sigs --from "$nix_root" --to "$pulled" "$some" || exit
+nix copy --quiet --no-check-sigs --from "$nix_root" --to "$pulled" "$some" || exit
 there=$(nix-store --store "$pulled" -qR "$some" | wc -l)
 before=$(nars_fetched)
 check_status 'a store that has a part of it is completed' 0 \
@@ -119,7 +119,7 @@ check_says 'that names the reference' "failed $leaf: "
 check_says 'and who refers to it' 'package-.* refers to it, the cache lacks it'
 check_fails 'and the path is not there' valid "$top"
 cp -r "$W/folder" "$W/upstream" &&
-	nix copy --from "$nix_root" --to "file://$W/upstream?secret-key=$key_file" \
+	nix copy --quiet --from "$nix_root" --to "file://$W/upstream?secret-key=$key_file" \
 		"$leaf" || exit
 fresh
 nix_configure "substituters = file://$W/upstream

@@ -4,7 +4,7 @@
 #	pull ARGUMENT...             nixcache pull into it
 #	pull_list LINES              likewise, from standard input
 #	valid PATH                   the store has it
-#	whole TOP [OPTION]           contents and signatures of its closure
+#	whole TOP [OPTION...]        contents and signatures of its closure
 #	leaf_of TOP                  a path that refers to no other
 
 fresh() {
@@ -29,9 +29,12 @@ valid() {
 }
 
 whole() {
+	local top=$1
+	shift
+	(($#)) || set -- --sigs-needed 1
 	(
 		nix_configure "trusted-public-keys = ${key_public:-}"
-		nix store verify --store "$pulled" -r "${2:---sigs-needed=1}" "$1"
+		nix store verify --store "$pulled" -r "$@" "$top"
 	)
 }
 
