@@ -128,7 +128,6 @@ static void finish_stream(struct visit *v, size_t index)
 		                   &answer->length)) {
 			answer->state = VISIT_NO_RANGE;
 			answer->status = STATUS_NO_RANGE;
-			question_clear(&v->fetch, true);
 			return;
 		}
 	}
@@ -211,33 +210,20 @@ void visit_step(struct visit *visit)
 		step_locating(visit);
 }
 
-/* A single cache's NAR: what can be had before its size is known. */
-static int start_early(struct visit *v)
-{
-	uint64_t offset = 0, length = 0;
-
-	if (v->has_range) {
-		if (v->range.is_suffix)
-			return 0;
-		offset = v->range.first;
-		if (v->range.last != UINT64_MAX)
-			length = v->range.last - v->range.first + 1;
-	}
-	return start_stream(v, v->first, offset, length);
-}
-
 static int begin(struct visit *v)
 {
 	bool is_nar = v->route.kind == OBJECT_KEY_NAR;
 	bool is_early = is_nar && v->count == 1 && !v->is_head;
-	int rc;
+	int rc = 0;
 
 	if (is_early && v->site->caches[v->first].redirects) {
 		locate(v, v->first);
 		visit_step(v);
 		return 0;
 	}
-	rc = is_early ? start_early(v) : 0;
+	/* A range may be none; that is known once the size is. */
+	if (is_early && !v->has_range)
+		rc = start_stream(v, v->first, 0, 0);
 	if (rc < 0)
 		return rc;
 	for (size_t i = 0; i < v->count; i++) {
