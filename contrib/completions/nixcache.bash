@@ -11,14 +11,14 @@ _nixcache() {
 	local words=
 
 	case $before in
-	-t | --to | -f | --from) words=$(_nixcache_caches) ;;
+	-t | --to | -f | --from | --cache) words=$(_nixcache_caches) ;;
 	--compression) words='zstd xz none' ;;
 	--store)
 		mapfile -t COMPREPLY < <(compgen -d -- "$word")
 		return
 		;;
 	-j | --jobs | --max-memory | --level | --key) return ;;
-	nixcache) words='push pull status lock unlock --help --version' ;;
+	nixcache) words='push pull verify status lock unlock --help --version' ;;
 	*)
 		case ${COMP_WORDS[1]} in
 		push | sign)
@@ -45,6 +45,14 @@ _nixcache() {
 		sign)
 			words='--cache --key --recursive --store --stdin --json
 				--quiet --help'
+			;;
+		verify)
+			if [[ $word != -* ]]; then
+				mapfile -t COMPREPLY < <(compgen -f -- "$word")
+				return
+			fi
+			words='--cache --store --all --deep --ignore-missing
+				--stdin --json --quiet --help'
 			;;
 		status) words='--json --hardening --help' ;;
 		lock | unlock) words='--quiet --help' ;;

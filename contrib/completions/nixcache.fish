@@ -7,10 +7,11 @@ function __nixcache_caches
         string match -v '"*'
 end
 
-set -l commands push pull status lock unlock
+set -l commands push pull verify status lock unlock
 complete -c nixcache -n "not __fish_seen_subcommand_from $commands" -f -a push -d 'Put store paths into a cache'
 complete -c nixcache -n "not __fish_seen_subcommand_from $commands" -f -a pull -d 'Fetch store paths from a cache'
 complete -c nixcache -n "not __fish_seen_subcommand_from $commands" -f -a sign -d 'Add signatures to paths of the local store'
+complete -c nixcache -n "not __fish_seen_subcommand_from $commands" -f -a verify -d 'Check what a cache holds'
 complete -c nixcache -n "not __fish_seen_subcommand_from $commands" -f -a status -d 'Say what the agent holds'
 complete -c nixcache -n "not __fish_seen_subcommand_from $commands" -f -a lock -d 'Wipe the secrets'
 complete -c nixcache -n "not __fish_seen_subcommand_from $commands" -f -a unlock -d 'Fetch the secrets'
@@ -29,7 +30,7 @@ complete -c nixcache -n $push -l compression -x -a 'zstd xz none'
 complete -c nixcache -n $push -l level -x -d 'Of compression'
 complete -c nixcache -n $push -s n -l dry-run -d 'Only say what would be pushed'
 complete -c nixcache -n $push -l json -d 'One object an event'
-complete -c nixcache -n '__fish_seen_subcommand_from push pull lock unlock' -s q -l quiet -d 'Only errors'
+complete -c nixcache -n '__fish_seen_subcommand_from push pull verify lock unlock' -s q -l quiet -d 'Only errors'
 
 set -l pull '__fish_seen_subcommand_from pull'
 complete -c nixcache -n $pull -s f -l from -x -a '(__nixcache_caches)' -d 'Cache to pull from'
@@ -47,6 +48,15 @@ complete -c nixcache -n $sign -s r -l recursive -d 'Also what they refer to'
 complete -c nixcache -n $sign -l store -x -a '(__fish_complete_directories)' -d 'Store of the paths'
 complete -c nixcache -n $sign -l stdin -d 'Read paths from standard input'
 complete -c nixcache -n $sign -l json -d 'One object an event'
+
+set -l verify '__fish_seen_subcommand_from verify'
+complete -c nixcache -n $verify -l cache -x -a '(__nixcache_caches)' -d 'Cache to verify'
+complete -c nixcache -n $verify -l store -x -a '(__fish_complete_directories)' -d 'Store that knows what is upstream'
+complete -c nixcache -n $verify -s a -l all -d 'All that the cache has'
+complete -c nixcache -n $verify -l deep -d 'Fetch and hash every archive'
+complete -c nixcache -n $verify -l ignore-missing -d 'What paths refer to may be elsewhere'
+complete -c nixcache -n $verify -l stdin -d 'Read paths from standard input'
+complete -c nixcache -n $verify -l json -d 'One object a finding'
 
 set -l status_ '__fish_seen_subcommand_from status'
 complete -c nixcache -n $status_ -f -l json -d 'As one object'
