@@ -12,6 +12,7 @@
 
 #define AHEAD_MAX   ((size_t)1024 * 1024) /* compressed bytes that wait */
 #define BUFFER_SIZE ((size_t)256 * 1024)
+#define WINDOW_MAX  ((uint64_t)128 * 1024 * 1024) /* zstd --long=27 */
 
 struct checkup {
 	struct roster_path *path;
@@ -27,6 +28,14 @@ struct checkup {
 	struct unpack_sums sums;
 	char why[UNPACK_WHY_MAX];
 };
+
+uint64_t checkup_charge(const struct narinfo *info)
+{
+	uint64_t size = info->path.nar_size;
+
+	return AHEAD_MAX + BUFFER_SIZE +
+	       (size < WINDOW_MAX ? size : WINDOW_MAX);
+}
 
 static int unpack_all(struct checkup *c, struct unpack *unpack)
 {

@@ -10,6 +10,10 @@
 
 struct checkup;
 
+/* Memory that it may take at most: an unpacker remembers at most so much of
+ * what it has unpacked. */
+uint64_t checkup_charge(const struct narinfo *info);
+
 /* Starts the thread, and asks the cache for the archive; the result's tag is
  * the path's index.  event_fd is written to when the thread is through.  -errno:
  * nothing was started. */

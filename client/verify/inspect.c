@@ -23,15 +23,14 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
-#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 
 #define ASKED_MAX    64  /* questions on their way at once */
 #define WAITING_MAX  256 /* narinfos whose archives wait for a thread */
-#define CHECKUPS_MIN 4
-#define CHECKUPS_MAX 16
+#define CHECKUPS_MAX 16  /* they mostly wait for the network */
+#define CHARGE_MAX   ((uint64_t)512 * 1024 * 1024)
 #define TICK_MS      200
 
 struct inspect {
@@ -42,8 +41,8 @@ struct inspect {
 	size_t waiting_first;
 	size_t waiting_count;
 	struct checkup *checkups[CHECKUPS_MAX];
-	unsigned checkup_limit;
 	unsigned checkup_count;
+	uint64_t charged; /* memory that they may take */
 	int event_fd;
 	bool is_given_up;
 	struct inspect_result result;
@@ -94,9 +93,21 @@ static int begin_checkup(struct inspect *s)
 		rc = checkup_begin(s->request->cache, path, key, s->event_fd,
 		                   &s->checkups[at]);
 	}
-	if (rc == 0)
-		s->checkup_count++;
-	return rc;
+	if (rc < 0)
+		return rc;
+	s->checkup_count++;
+	s->charged += checkup_charge(path->info);
+	return 0;
+}
+
+static bool has_room(const struct inspect *s)
+{
+	size_t index = s->waiting[s->waiting_first];
+	const struct roster_path *path = s->request->roster->items[index];
+
+	return s->checkup_count == 0 ||
+	       (s->checkup_count < CHECKUPS_MAX &&
+	        s->charged + checkup_charge(path->info) <= CHARGE_MAX);
 }
 
 /* With an inventory, what came later is MISSING already. */
@@ -120,7 +131,7 @@ static int begin_more(struct inspect *s)
 	       cache_pending(s->request->cache) < ASKED_MAX) {
 		size_t in_hand = s->waiting_count;
 
-		if (in_hand > 0 && s->checkup_count < s->checkup_limit) {
+		if (in_hand > 0 && has_room(s)) {
 			rc = begin_checkup(s);
 		} else if (s->begun < s->request->roster->count &&
 		           in_hand + ASKED_MAX <= WAITING_MAX) {
@@ -326,6 +337,7 @@ static void take_checkups(struct inspect *s)
 
 		if (!checkup || !checkup_is_over(checkup))
 			continue;
+		s->charged -= checkup_charge(checkup_path(checkup)->info);
 		if (!s->is_given_up)
 			tell_checkup(s, checkup);
 		s->result.bytes += checkup_bytes(checkup);
@@ -372,24 +384,11 @@ static int turn(struct inspect *s)
 	return cache_wait(s->request->cache, &extra, 1, TICK_MS);
 }
 
-static unsigned choose_limit(void)
-{
-	unsigned count = CHECKUPS_MIN;
-	cpu_set_t set;
-
-	if (sched_getaffinity(0, sizeof(set), &set) == 0)
-		count = (unsigned)CPU_COUNT(&set) * 2;
-	if (count < CHECKUPS_MIN)
-		return CHECKUPS_MIN;
-	return count < CHECKUPS_MAX ? count : CHECKUPS_MAX;
-}
-
 void inspect_run(const struct inspect_request *request,
                  struct inspect_result *ret_result)
 {
 	struct inspect s = {
 		.request = request,
-		.checkup_limit = choose_limit(),
 		.event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
 	};
 	int rc = s.event_fd < 0 ? -errno : 0;

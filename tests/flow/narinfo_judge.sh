@@ -2,6 +2,7 @@
 # narinfo_judge.sh - what stock Nix refuses to read from a cache, we refuse
 #
 # usage: narinfo_judge.sh [BUILD-FOLDER]
+# timeout: 300
 #
 # Each case is a narinfo in a cache that is a folder, with real NARs.  Nix's
 # judgement is whether it can substitute the path, without asking for

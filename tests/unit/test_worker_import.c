@@ -74,6 +74,21 @@ static void the_question_for_valid_paths_depends_on_the_version(void)
 	}
 }
 
+static void the_question_for_substitutable_paths_does_not(void)
+{
+	char a[] = A, *items[] = { a };
+	const struct strings one = { .items = items, .count = 1 };
+	cleanup_buffer struct buffer want, out;
+
+	buffer_init(&want, 4096);
+	buffer_init(&out, 4096);
+	buffer_put_u64_le(&want, 32);
+	buffer_put_u64_le(&want, 1);
+	put_text(&want, DIR "/" A);
+	worker_put_query_substitutable(&out, DIR, &one);
+	CHECK(bytes_equal(buffer_bytes(&out), buffer_bytes(&want)));
+}
+
 /* Field by field, in the order of Nix's wopAddToStoreNar. */
 static void an_import_says_all_there_is_to_say(void)
 {
@@ -145,6 +160,8 @@ int main(void)
 		  valid_paths_are_a_sorted_set_of_ours },
 		{ "the question for valid paths depends on the version",
 		  the_question_for_valid_paths_depends_on_the_version },
+		{ "the question for substitutable paths does not",
+		  the_question_for_substitutable_paths_does_not },
 		{ "an import says all there is to say",
 		  an_import_says_all_there_is_to_say },
 		{ "signatures are added only where well-formed",
