@@ -10,8 +10,9 @@
 static void take_lines(struct answer *a, const char *head)
 {
 	while (*head) {
-		size_t len = strcspn(head, "\n") + 1;
+		size_t len = strcspn(head, "\n");
 
+		len += head[len] ? 1 : 0;
 		answer_take_line(a, head, len);
 		head += len;
 	}

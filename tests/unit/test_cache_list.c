@@ -152,7 +152,7 @@ static const struct {
 	const char *key;
 	const char *body;
 	const char *keys;
-} pages[] = {
+} lists[] = {
 	{ "nothing", "nix/cache", "", LIST(""), "" },
 	{ "an empty answer", "nix/cache", "", "<ListBucketResult/>", "" },
 	{ "sorted", "nix/cache", "",
@@ -190,22 +190,22 @@ static const struct {
 
 static void what_was_not_asked_for_is_dropped(void)
 {
-	for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++) {
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
 		const struct s3_listing_request request = {
-			.prefix = pages[i].prefix, .key = pages[i].key
+			.prefix = lists[i].prefix, .key = lists[i].key
 		};
 		struct cache_listing *listing = NULL;
 		char keys[256] = "";
 
-		CHECK(s3_listing_parse(bytes_of_text(pages[i].body), &request,
+		CHECK(s3_listing_parse(bytes_of_text(lists[i].body), &request,
 		                       &listing) == 0);
 		for (size_t k = 0; listing && k < listing->count; k++) {
 			(void)strncat(keys, listing->objects[k].key, 100);
 			(void)strncat(keys, " ", 2);
 			CHECK(listing->objects[k].modified == 0);
 		}
-		if (strcmp(keys, pages[i].keys) != 0)
-			test_fail(__FILE__, __LINE__, pages[i].what);
+		if (strcmp(keys, lists[i].keys) != 0)
+			test_fail(__FILE__, __LINE__, lists[i].what);
 		CHECK(listing && !listing->token);
 		cache_listing_free(listing);
 	}
