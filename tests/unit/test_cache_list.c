@@ -132,17 +132,24 @@ static void prefix_and_size_of_the_page_are_passed_on(void)
 	static const struct http_reply reply = {
 		.answer = STAGE_BODY("200 OK", LIST(OBJECT("nix/cache/nar/a")))
 	};
-	const struct cache_step step = { .type = CACHE_LIST,
-		                         .key = "nar/",
-		                         .page_size = 10 };
-	struct stage s;
-	struct cache_result result = stage_run(&s, &reply, 1, &step);
+	static const struct {
+		uint32_t page_size;
+		uint32_t max_keys;
+	} sizes[] = { { 10, 10 }, { 1000, 1000 }, { 1001, 1000 } };
+	struct cache_step step = { .type = CACHE_LIST, .key = "nar/" };
 
-	CHECK(result.outcome == CACHE_OK && result.listing->count == 1);
-	CHECK(strcmp(s.fake->asked[0].prefix, "nar/") == 0);
-	CHECK(s.fake->asked[0].max_keys == 10);
-	cache_listing_free(result.listing);
-	stage_tear_down(&s);
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		struct cache_result result;
+		struct stage s;
+
+		step.page_size = sizes[i].page_size;
+		result = stage_run(&s, &reply, 1, &step);
+		CHECK(result.outcome == CACHE_OK && result.listing->count == 1);
+		CHECK(strcmp(s.fake->asked[0].prefix, "nar/") == 0);
+		CHECK(s.fake->asked[0].max_keys == sizes[i].max_keys);
+		cache_listing_free(result.listing);
+		stage_tear_down(&s);
+	}
 }
 
 /* The keys that are left, each ended by a space. */
