@@ -55,8 +55,12 @@ static int sign_batch(struct agent *agent, const struct sign_batch *batch,
                       struct agent_error *error)
 {
 	cleanup_reply struct varlink_reply reply = { .parameters = NULL };
+	enum agent_patience patience;
 	int rc;
 
+	rc = agent_exchange_prepare(agent, &patience, error);
+	if (rc != AGENT_OK)
+		return rc;
 	buffer_rewind(&agent->out);
 	rc = sign_call_encode(batch->cache->name, batch->cache->store_dir,
 	                      batch->paths, batch->count, &agent->out);
@@ -68,7 +72,7 @@ static int sign_batch(struct agent *agent, const struct sign_batch *batch,
 		return AGENT_E_REFUSED;
 	}
 
-	rc = agent_exchange(agent, rc, AGENT_PATIENCE_APPROVAL, &reply, error);
+	rc = agent_exchange(agent, rc, patience, &reply, error);
 	if (rc != AGENT_OK)
 		return rc;
 	rc = sign_reply_decode(&reply, batch->cache->store_dir, batch->paths,
@@ -138,12 +142,16 @@ static int presign_batch(struct agent *agent, const struct presign_batch *batch,
                          struct agent_error *error)
 {
 	cleanup_reply struct varlink_reply reply = { .parameters = NULL };
+	enum agent_patience patience;
 	int rc;
 
+	rc = agent_exchange_prepare(agent, &patience, error);
+	if (rc != AGENT_OK)
+		return rc;
 	buffer_rewind(&agent->out);
 	rc = presign_call_encode(batch->cache, batch->requests, batch->count,
 	                         &agent->out);
-	rc = agent_exchange(agent, rc, AGENT_PATIENCE_APPROVAL, &reply, error);
+	rc = agent_exchange(agent, rc, patience, &reply, error);
 	if (rc != AGENT_OK)
 		return rc;
 	rc = presign_reply_decode(&reply, batch->count, batch->responses);

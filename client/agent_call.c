@@ -75,6 +75,11 @@ void agent_announce_waiting(struct agent *agent)
 	agent->may_announce = true;
 }
 
+void agent_never_wait(struct agent *agent)
+{
+	agent->never_waits = true;
+}
+
 int agent_get_status(struct agent *agent, struct agent_status *ret_status,
                      struct agent_error *error)
 {

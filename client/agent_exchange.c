@@ -107,3 +107,27 @@ int agent_exchange(struct agent *agent, int rc, enum agent_patience patience,
 	reply.parameters = NULL;
 	return AGENT_OK;
 }
+
+/* Status neither unlocks nor counts as use of the agent. */
+int agent_exchange_prepare(struct agent *agent,
+                           enum agent_patience *ret_patience,
+                           struct agent_error *error)
+{
+	struct agent_status status;
+	enum agent_state state;
+	int rc;
+
+	if (!agent->never_waits) {
+		*ret_patience = AGENT_PATIENCE_APPROVAL;
+		return AGENT_OK;
+	}
+	rc = agent_get_status(agent, &status, error);
+	if (rc != AGENT_OK)
+		return rc;
+	state = status.state;
+	agent_status_clear(&status);
+	if (state != AGENT_UNLOCKED)
+		return agent_sentence_locked(error);
+	*ret_patience = AGENT_PATIENCE_QUICK;
+	return AGENT_OK;
+}

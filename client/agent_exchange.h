@@ -9,6 +9,7 @@ struct agent {
 	struct agent_channel channel;
 	struct buffer out; /* the call that is being made */
 	bool may_announce;
+	bool never_waits; /* for a person */
 };
 
 enum agent_patience {
@@ -22,6 +23,13 @@ must_check int agent_exchange(struct agent *agent, int rc,
                               enum agent_patience patience,
                               struct varlink_reply *ret_reply,
                               struct agent_error *error);
+
+/* How long a call may take that needs an unlocked agent.  AGENT_OK; where
+ * nothing may wait for a person and the agent is not unlocked, AGENT_E_LOCKED
+ * with *error, or why its status cannot be had.  Uses agent->out. */
+must_check int agent_exchange_prepare(struct agent *agent,
+                                      enum agent_patience *ret_patience,
+                                      struct agent_error *error);
 
 /* Closes the connection after a failure (-errno); its outcome, with *error. */
 must_check int agent_exchange_fail(struct agent *agent, int rc,

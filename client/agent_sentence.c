@@ -197,6 +197,12 @@ int agent_sentence_reply(const struct varlink_reply *reply,
 	           name);
 }
 
+int agent_sentence_locked(struct agent_error *error)
+{
+	return say(AGENT_E_LOCKED, error,
+	           "agent: locked: unlock it with: nixcache unlock");
+}
+
 int agent_sentence_failure(int rc, const char *path, struct agent_error *error)
 {
 	char where[SOCKET_PATH_SIZE];

@@ -8,6 +8,9 @@
 must_check int agent_sentence_reply(const struct varlink_reply *reply,
                                     struct agent_error *error);
 
+/* An agent that is locked and must not be unlocked now.  Likewise. */
+must_check int agent_sentence_locked(struct agent_error *error);
+
 /* A failure (-errno) of the connection to path.  Fills *error and returns its
  * outcome (> 0). */
 must_check int agent_sentence_failure(int rc, const char *path,

@@ -38,7 +38,7 @@ struct cache_step {
 
 	/* CACHE_LIST: key is what names begin with, "" for all. */
 	const char *token;  /* of the page before; NULL: the first */
-	uint32_t page_size; /* 0: 1000 */
+	uint32_t page_size; /* 0: the usual one; a bucket has at most 1000 */
 
 	bool only_if_absent; /* CACHE_PUT: If-None-Match: * */
 	const uint8_t *body;

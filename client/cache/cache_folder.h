@@ -11,7 +11,8 @@ must_check int cache_folder_open(const char *path,
 void cache_folder_close(struct cache_folder *folder);
 
 /* Done at once: what it does has its result when it returns, except a part
- * that came before its turn.  0 or -ENOMEM. */
+ * that came before its turn, and a fetch, which moves while the caller waits.
+ * 0 or -ENOMEM. */
 must_check int cache_folder_submit(struct cache_folder *folder,
                                    const struct cache_step *step);
 size_t cache_folder_pending(const struct cache_folder *folder);

@@ -39,3 +39,14 @@ const char *names_content_type(const char *key)
 		return "application/json";
 	return "application/octet-stream";
 }
+
+const char *names_without_prefix(const char *prefix, const char *key)
+{
+	size_t len = strlen(prefix);
+
+	if (!key || len == 0)
+		return key;
+	if (strncmp(key, prefix, len) != 0 || key[len] != '/')
+		return NULL;
+	return key + len + 1;
+}

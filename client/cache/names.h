@@ -22,3 +22,7 @@ void names_format_nar(const struct nix_hash *nar_hash, const char *suffix,
 
 /* The media type that Nix gives to such an object. */
 const char *names_content_type(const char *key);
+
+/* The key of an object in its bucket, relative to the cache's prefix (may be
+ * ""); NULL if it lies elsewhere.  Borrowed from key, which may be NULL. */
+const char *names_without_prefix(const char *prefix, const char *key);

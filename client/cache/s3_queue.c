@@ -10,14 +10,20 @@
  * URLs are asked for when a slot is free and the first ready request has none:
  * then for all that are ready, up to PRESIGN_MAX, in one call to the agent.
  * No more is given to libcurl than it has connections, so that a URL is used
- * at once; one that grew old all the same is asked for again.
+ * at once; one that grew old all the same is asked for again.  Downloads into a
+ * sink may hold their slots for long: for those no URL is asked before there is
+ * a slot.
+ *
+ * A download that broke in the middle goes on where it broke, and only tries
+ * that brought nothing are counted.
  *
  * What ends a request: an answer that another try cannot change, the last of
- * RETRY_TRIES_MAX tries, or an agent that gives no URL.
+ * RETRY_TRIES_MAX tries, an agent that gives no URL, or a sink that nobody
+ * reads any more.
  */
 #include "client/cache/s3_queue.h"
 
-#include "client/cache/s3_trial.h"
+#include "client/cache/s3_request.h"
 #include "protocol/base/cleanup.h"
 #include "protocol/base/fd.h"
 
@@ -25,97 +31,31 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
-#include <time.h>
 
 #define PRESIGN_MAX       64U
 #define CONNECTIONS_USUAL 32U
-#define URL_MARGIN_S      30 /* left of a URL's life when it is used */
 #define WAIT_AGAIN_MS     1000
-
-struct request {
-	struct request *next;
-	struct s3_call call;
-	struct agent_signed_request target;
-	int64_t use_until; /* of the target, seconds since the epoch; 0: none */
-	struct s3_trial trial;
-	long long due_ms; /* while waiting */
-	struct s3_reply reply;
-};
-
-struct list {
-	struct request *head;
-	struct request *tail;
-};
 
 struct s3_queue {
 	struct agent *agent;
 	const char *cache;
 	struct transfer *transfer;
-	struct list ready;
-	struct list waiting;
-	struct list done;
-	struct request *slots[S3_QUEUE_IN_FLIGHT_MAX];
+	struct s3_requests ready;
+	struct s3_requests waiting;
+	struct s3_requests done;
+	struct s3_request *slots[S3_QUEUE_IN_FLIGHT_MAX];
 	unsigned in_flight_max;
 	unsigned in_flight;
 	size_t pending;
 
 	/* One call to the agent. */
-	struct request *batch[PRESIGN_MAX];
+	struct s3_request *batch[PRESIGN_MAX];
 	struct s3_object_request asked[PRESIGN_MAX];
 	struct agent_signed_request given[PRESIGN_MAX];
 };
 
 DEFINE_CLEANUP(struct s3_queue *, s3_queue_close)
 #define cleanup_queue cleanup(s3_queue_close_at)
-
-static void list_push(struct list *list, struct request *r)
-{
-	r->next = NULL;
-	if (list->tail) {
-		list->tail->next = r;
-	} else {
-		list->head = r;
-	}
-	list->tail = r;
-}
-
-static void list_push_front(struct list *list, struct request *r)
-{
-	r->next = list->head;
-	list->head = r;
-	if (!list->tail)
-		list->tail = r;
-}
-
-static struct request *list_pop(struct list *list)
-{
-	struct request *r = list->head;
-
-	if (!r)
-		return NULL;
-	list->head = r->next;
-	if (!list->head)
-		list->tail = NULL;
-	r->next = NULL;
-	return r;
-}
-
-static void request_free(struct request *r)
-{
-	if (!r)
-		return;
-	agent_signed_request_clear(&r->target);
-	buffer_clear(&r->reply.result.response);
-	free(r);
-}
-
-static void list_clear(struct list *list)
-{
-	struct request *r;
-
-	while ((r = list_pop(list)))
-		request_free(r);
-}
 
 int s3_queue_open(struct agent *agent, const char *cache, unsigned connections,
                   struct s3_queue **ret_queue)
@@ -147,23 +87,20 @@ void s3_queue_close(struct s3_queue *queue)
 	/* First, for libcurl still reads the bodies. */
 	transfer_close(queue->transfer);
 	for (unsigned i = 0; i < S3_QUEUE_IN_FLIGHT_MAX; i++)
-		request_free(queue->slots[i]);
-	list_clear(&queue->ready);
-	list_clear(&queue->waiting);
-	list_clear(&queue->done);
+		s3_request_free(queue->slots[i]);
+	s3_requests_clear(&queue->ready);
+	s3_requests_clear(&queue->waiting);
+	s3_requests_clear(&queue->done);
 	free(queue);
 }
 
 int s3_queue_submit(struct s3_queue *queue, const struct s3_call *call)
 {
-	struct request *r = calloc(1, sizeof(*r));
+	struct s3_request *r = s3_request_new(call);
 
 	if (!r)
 		return -ENOMEM;
-	r->call = *call;
-	r->trial.operation = call->request.operation;
-	r->reply.owner = call->owner;
-	list_push(&queue->ready, r);
+	s3_requests_push(&queue->ready, r);
 	queue->pending++;
 	return 0;
 }
@@ -173,24 +110,13 @@ size_t s3_queue_pending(const struct s3_queue *queue)
 	return queue->pending;
 }
 
-static void drop_url(struct request *r)
+static void finish(struct s3_queue *q, struct s3_request *r)
 {
-	agent_signed_request_clear(&r->target);
-	r->use_until = 0;
+	s3_request_drop_url(r);
+	s3_requests_push(&q->done, r);
 }
 
-static void finish(struct s3_queue *q, struct request *r)
-{
-	drop_url(r);
-	list_push(&q->done, r);
-}
-
-static bool has_url(const struct request *r)
-{
-	return r->use_until > (int64_t)time(NULL);
-}
-
-static void refuse(struct s3_queue *q, struct request *r,
+static void refuse(struct s3_queue *q, struct s3_request *r,
                    const struct agent_error *error)
 {
 	r->reply.is_refused = true;
@@ -198,46 +124,22 @@ static void refuse(struct s3_queue *q, struct request *r,
 	finish(q, r);
 }
 
-static void accept_url(struct request *r, struct agent_signed_request *given)
-{
-	int64_t now = (int64_t)time(NULL);
-
-	drop_url(r);
-	r->target = *given;
-	*given = (struct agent_signed_request){ .url = NULL };
-	r->trial.expires_at = r->target.expires_at;
-	r->use_until = r->target.expires_at - URL_MARGIN_S;
-	/* Whatever the agent's limits are: long enough to be used at once. */
-	if (r->use_until < now + 2)
-		r->use_until = now + 2;
-}
-
-/* Takes the ready requests without a URL out of their list. */
+/* Fills the batch with the ready requests that need a URL now. */
 static size_t gather(struct s3_queue *q)
 {
-	struct list kept = { .head = NULL };
-	struct request *r;
+	struct s3_requests kept = { .head = NULL };
+	unsigned slots = q->in_flight_max - q->in_flight;
+	struct s3_request *r;
 	size_t count = 0;
 
-	while ((r = list_pop(&q->ready))) {
-		if (count < PRESIGN_MAX && !has_url(r))
+	for (unsigned i = 0; (r = s3_requests_pop(&q->ready)); i++) {
+		if (count < PRESIGN_MAX && !s3_request_has_url(r) &&
+		    (!r->call.sink || i < slots))
 			q->batch[count++] = r;
-		list_push(&kept, r);
+		s3_requests_push(&kept, r);
 	}
 	q->ready = kept;
 	return count;
-}
-
-static void remove_ready(struct s3_queue *q, const struct request *unwanted)
-{
-	struct list kept = { .head = NULL };
-	struct request *r;
-
-	while ((r = list_pop(&q->ready))) {
-		if (r != unwanted)
-			list_push(&kept, r);
-	}
-	q->ready = kept;
 }
 
 static int ask(struct s3_queue *q, size_t first, size_t count,
@@ -252,7 +154,7 @@ static int ask(struct s3_queue *q, size_t first, size_t count,
 	if (rc != AGENT_OK)
 		return rc;
 	for (size_t i = 0; i < count; i++)
-		accept_url(q->batch[first + i], &q->given[i]);
+		s3_request_take_url(q->batch[first + i], &q->given[i]);
 	return 0;
 }
 
@@ -267,7 +169,7 @@ static int ask_each(struct s3_queue *q, size_t count, struct agent_error *error)
 			continue;
 		if (rc != AGENT_E_POLICY && rc != AGENT_E_REFUSED)
 			return rc;
-		remove_ready(q, q->batch[i]);
+		s3_requests_remove(&q->ready, q->batch[i]);
 		refuse(q, q->batch[i], error);
 	}
 	return AGENT_OK;
@@ -277,9 +179,9 @@ static int ask_each(struct s3_queue *q, size_t count, struct agent_error *error)
  * person asked again. */
 static void refuse_all(struct s3_queue *q, const struct agent_error *error)
 {
-	struct request *r;
+	struct s3_request *r;
 
-	while ((r = list_pop(&q->ready)))
+	while ((r = s3_requests_pop(&q->ready)))
 		refuse(q, r, error);
 }
 
@@ -312,23 +214,16 @@ static unsigned free_slot(const struct s3_queue *q)
 
 static int send_first(struct s3_queue *q)
 {
-	struct request *r = q->ready.head;
+	struct s3_request *r = q->ready.head;
 	unsigned slot = free_slot(q);
-	struct transfer_request request = {
-		.target = &r->target,
-		.body = r->call.body,
-		.body_len = r->call.body_len,
-		.content_type = r->call.content_type,
-		.use_new_connection = r->trial.retry.use_new_connection,
-		.response_max = r->call.response_max,
-		.tag = slot,
-	};
+	struct transfer_request request = s3_request_next_try(r);
 	int rc;
 
+	request.tag = slot;
 	rc = transfer_submit(q->transfer, &request);
 	if (rc < 0)
 		return rc;
-	(void)list_pop(&q->ready);
+	(void)s3_requests_pop(&q->ready);
 	q->slots[slot] = r;
 	q->in_flight++;
 	return 0;
@@ -336,12 +231,13 @@ static int send_first(struct s3_queue *q)
 
 static void wake_waiting(struct s3_queue *q)
 {
-	struct list still = { .head = NULL };
+	struct s3_requests still = { .head = NULL };
 	long long now = clock_boot_ms();
-	struct request *r;
+	struct s3_request *r;
 
-	while ((r = list_pop(&q->waiting)))
-		list_push(r->due_ms <= now ? &q->ready : &still, r);
+	while ((r = s3_requests_pop(&q->waiting)))
+		s3_requests_push(s3_request_is_due(r, now) ? &q->ready : &still,
+		                 r);
 	q->waiting = still;
 }
 
@@ -349,8 +245,8 @@ static int start_ready(struct s3_queue *q)
 {
 	wake_waiting(q);
 	while (q->ready.head && q->in_flight < q->in_flight_max) {
-		int rc = has_url(q->ready.head) ? send_first(q)
-		                                : presign_ready(q);
+		int rc = s3_request_has_url(q->ready.head) ? send_first(q)
+		                                           : presign_ready(q);
 
 		if (rc < 0)
 			return rc;
@@ -359,9 +255,11 @@ static int start_ready(struct s3_queue *q)
 }
 
 /* Ends a try; the result's response is taken or cleared. */
-static void judge(struct s3_queue *q, struct request *r,
+static void judge(struct s3_queue *q, struct s3_request *r,
                   struct transfer_result *result)
 {
+	if (r->call.sink)
+		s3_request_note_progress(r, result);
 	switch (s3_trial_judge(&r->trial, result)) {
 	case S3_VERDICT_FINAL:
 		r->reply.tries = r->trial.retry.tries;
@@ -370,12 +268,12 @@ static void judge(struct s3_queue *q, struct request *r,
 		finish(q, r);
 		return;
 	case S3_VERDICT_RENEW:
-		drop_url(r);
-		list_push_front(&q->ready, r);
+		s3_request_drop_url(r);
+		s3_requests_push_front(&q->ready, r);
 		break;
 	case S3_VERDICT_RETRY:
 		r->due_ms = clock_boot_ms() + r->trial.retry.wait_ms;
-		list_push(&q->waiting, r);
+		s3_requests_push(&q->waiting, r);
 		break;
 	}
 	buffer_clear(&result->response);
@@ -387,7 +285,7 @@ static int collect(struct s3_queue *q)
 	int rc;
 
 	while ((rc = transfer_next(q->transfer, &result)) == 1) {
-		struct request *r = q->slots[result.tag];
+		struct s3_request *r = q->slots[result.tag];
 
 		q->slots[result.tag] = NULL;
 		q->in_flight--;
@@ -403,7 +301,7 @@ static int bounded_wait_ms(const struct s3_queue *q, int timeout_ms)
 
 	if (q->done.head)
 		return 0;
-	for (const struct request *r = q->waiting.head; r; r = r->next) {
+	for (const struct s3_request *r = q->waiting.head; r; r = r->next) {
 		long long left = r->due_ms > now ? r->due_ms - now : 0;
 
 		if (timeout_ms < 0 || left < timeout_ms)
@@ -432,13 +330,13 @@ int s3_queue_wait(struct s3_queue *queue, struct pollfd *extra,
 
 int s3_queue_next(struct s3_queue *queue, struct s3_reply *ret_reply)
 {
-	struct request *r = list_pop(&queue->done);
+	struct s3_request *r = s3_requests_pop(&queue->done);
 
 	if (!r)
 		return 0;
 	*ret_reply = r->reply;
 	buffer_init(&r->reply.result.response, 0);
-	request_free(r);
+	s3_request_free(r);
 	queue->pending--;
 	return 1;
 }

@@ -17,6 +17,10 @@ struct s3_call {
 	size_t body_len;
 	const char *content_type; /* NULL: none */
 	size_t response_max;
+	/* As in transfer.h; what broke in the middle is taken up there. */
+	struct conduit *sink; /* not ended here */
+	uint64_t range_from;
+	uint64_t range_len;
 	void *owner; /* the caller's, comes back */
 };
 
@@ -24,8 +28,9 @@ struct s3_reply {
 	void *owner;
 	bool is_refused; /* by the agent: refusal says why, there is no result */
 	struct agent_error refusal;
-	unsigned tries;
-	bool is_expired;               /* the server finds every URL too old */
+	unsigned tries;    /* since the last that brought bytes for the sink */
+	bool is_expired;   /* the server finds every URL too old */
+	uint64_t streamed; /* by all tries */
 	struct transfer_result result; /* response is owned by the taker */
 };
 

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 
 /* The text of an element is gathered in one place and belongs to the innermost
  * open element; text between elements is only ever layout. */
@@ -175,4 +176,13 @@ const char *s3_xml_find(const struct s3_xml *xml, size_t parent,
 			return s3_xml_text(xml, i);
 	}
 	return NULL;
+}
+
+int64_t s3_xml_time(const char *text)
+{
+	struct tm tm = { .tm_mday = 1 };
+
+	if (!text || !strptime(text, "%Y-%m-%dT%H:%M:%S", &tm))
+		return -1;
+	return (int64_t)timegm(&tm);
 }

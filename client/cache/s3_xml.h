@@ -40,5 +40,9 @@ const char *s3_xml_text(const struct s3_xml *xml, size_t index);
 const char *s3_xml_find(const struct s3_xml *xml, size_t parent,
                         const char *name);
 
+/* Seconds since the epoch of a text like 2026-11-22T10:20:30.000Z (may be
+ * NULL); -1 if it is none. */
+int64_t s3_xml_time(const char *text);
+
 /* For cleanup(s3_xml_clear) on a local struct s3_xml. */
 #define cleanup_xml __attribute__((__cleanup__(s3_xml_clear)))

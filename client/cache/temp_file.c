@@ -7,7 +7,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -142,16 +141,47 @@ static int sync_directory(const char *file_path)
 	return fsync(fd) < 0 && errno != EINVAL ? -errno : 0;
 }
 
-int temp_file_commit(struct temp_file *file, const char *final_path)
+static int end_commit(struct temp_file *file, const char *final_path, int rc)
 {
-	if (fsync(file->fd) < 0 || rename(file->path, final_path) < 0) {
-		int rc = -errno;
-
+	if (rc < 0) {
 		temp_file_discard(file);
 		return rc;
 	}
 	(void)close(take_fd(&file->fd));
 	return sync_directory(final_path);
+}
+
+int temp_file_commit(struct temp_file *file, const char *final_path)
+{
+	int rc = 0;
+
+	if (fsync(file->fd) < 0 || rename(file->path, final_path) < 0)
+		rc = -errno;
+	return end_commit(file, final_path, rc);
+}
+
+/* Not every file system has the flag (NFS has not: renameat2(2)); those have
+ * hard links. */
+static int rename_new(const char *path, const char *final_path)
+{
+	if (renameat2(AT_FDCWD, path, AT_FDCWD, final_path, RENAME_NOREPLACE) ==
+	    0)
+		return 0;
+	if (errno != EINVAL && errno != ENOSYS)
+		return -errno;
+	if (link(path, final_path) < 0)
+		return -errno;
+	(void)unlink(path);
+	return 0;
+}
+
+int temp_file_commit_new(struct temp_file *file, const char *final_path)
+{
+	int rc = fsync(file->fd) < 0 ? -errno : 0;
+
+	if (rc == 0)
+		rc = rename_new(file->path, final_path);
+	return end_commit(file, final_path, rc);
 }
 
 void temp_file_discard(struct temp_file *file)
@@ -162,7 +192,7 @@ void temp_file_discard(struct temp_file *file)
 	(void)close(take_fd(&file->fd));
 }
 
-static bool is_ours(const char *name)
+bool temp_file_is_ours(const char *name)
 {
 	return strlen(name) == NAME_LEN && text_has_prefix(name, NAME_PREFIX) &&
 	       text_has_suffix(name, NAME_SUFFIX);
@@ -199,7 +229,7 @@ int temp_file_clean(const char *directory, int64_t max_age_s, size_t *count)
 		return errno == ENOENT ? 0 : -errno;
 	/* cppcheck-suppress readdirCalled ; no other thread has this DIR */
 	while ((entry = readdir(dir))) {
-		if (is_ours(entry->d_name)) {
+		if (temp_file_is_ours(entry->d_name)) {
 			*count += clean_entry(dirfd(dir), entry->d_name,
 			                      max_age_s);
 		}

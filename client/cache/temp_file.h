@@ -8,6 +8,7 @@
 
 #include "protocol/base/attributes.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -30,8 +31,16 @@ must_check int temp_file_write(struct temp_file *file, const void *data,
  * gone after a failure. */
 must_check int temp_file_commit(struct temp_file *file, const char *final_path);
 
+/* Likewise, but -EEXIST when anything has that name already, also when it came
+ * there a moment ago. */
+must_check int temp_file_commit_new(struct temp_file *file,
+                                    const char *final_path);
+
 /* Closes and removes it, unless it was committed. */
 void temp_file_discard(struct temp_file *file);
+
+/* True for the name (without directory) of such a file while it is written. */
+bool temp_file_is_ours(const char *name);
 
 /* Removes from a directory what dead writers left, and adds their number to
  * *count.  Where files cannot be locked: what is older than max_age_s.  A

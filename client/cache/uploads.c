@@ -26,33 +26,10 @@ struct page {
 	struct position next;
 };
 
-/* "2026-11-22T10:20:30.000Z"; -1 if it is not such a time. */
-static int64_t time_of(const char *text)
-{
-	struct tm tm = { .tm_mday = 1 };
-
-	if (!text || !strptime(text, "%Y-%m-%dT%H:%M:%S", &tm))
-		return -1;
-	return (int64_t)timegm(&tm);
-}
-
-/* The key as the agent wants it, or NULL if it is not in this cache. */
-static const char *relative_key(const struct uploads_search *search,
-                                const char *key)
-{
-	size_t len = strlen(search->prefix);
-
-	if (!key || len == 0)
-		return key;
-	if (strncmp(key, search->prefix, len) != 0 || key[len] != '/')
-		return NULL;
-	return key + len + 1;
-}
-
 static bool is_stale(const struct uploads_search *search, const char *key,
                      const char *initiated)
 {
-	int64_t began = time_of(initiated);
+	int64_t began = s3_xml_time(initiated);
 
 	if (strings_contain(search->sorted_keys, key))
 		return true;
@@ -76,9 +53,10 @@ static int read_position(const struct uploads_search *search,
 	next->is_last = !is_truncated || strcmp(is_truncated, "true") != 0;
 	if (next->is_last)
 		return 0;
-	rc = copy_marker(relative_key(search,
-	                              s3_xml_find(xml, 0, "NextKeyMarker")),
-	                 next->key, sizeof(next->key));
+	rc = copy_marker(
+		names_without_prefix(search->prefix,
+	                             s3_xml_find(xml, 0, "NextKeyMarker")),
+		next->key, sizeof(next->key));
 	if (rc < 0)
 		return rc;
 	return copy_marker(s3_xml_find(xml, 0, "NextUploadIdMarker"),
@@ -152,7 +130,8 @@ static int get_page(const struct uploads_search *search, struct page *page,
 static int submit_abort(const struct uploads_search *search,
                         const struct s3_xml *xml, size_t upload)
 {
-	const char *key = relative_key(search, s3_xml_find(xml, upload, "Key"));
+	const char *key = names_without_prefix(search->prefix,
+	                                       s3_xml_find(xml, upload, "Key"));
 	const char *id = s3_xml_find(xml, upload, "UploadId");
 	struct s3_call call = {
 		.request = { .operation = S3_ABORT_MULTIPART_UPLOAD },

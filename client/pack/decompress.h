@@ -7,6 +7,7 @@
 #pragma once
 
 #include "client/pipe/conduit.h"
+#include "protocol/base/digest.h"
 
 #define DECOMPRESS_WHY_MAX 256
 
@@ -27,6 +28,19 @@ void decompress_close(struct decompress *decompress);
 must_check int decompress_read(struct decompress *decompress, void *out,
                                size_t size, size_t *ret_len);
 const char *decompress_why(const struct decompress *decompress);
+
+/* Before the first read: every compressed byte goes into digest as well, which
+ * is borrowed.  At the end that is all that the conduit brought. */
+void decompress_sum(struct decompress *decompress, struct digest *digest);
+uint64_t decompress_taken(const struct decompress *decompress);
+
+/* For cleanup_decompress on a local struct decompress *. */
+#define cleanup_decompress __attribute__((__cleanup__(decompress_close_at)))
+static inline void decompress_close_at(struct decompress **slot)
+{
+	if (*slot)
+		decompress_close(*slot);
+}
 
 /* A small object that was stored with a Content-Encoding ("gzip", "br", "zstd",
  * "xz", "bzip2"; "" and "identity": none).  Appends to out, up to its maximum.

@@ -1,9 +1,13 @@
 /* Theory of Operation
  *
- * A list of pieces, each one put() of the writer's, or more of them while the
- * last piece has room.  Everything is under one lock.  A writer that found it
- * full is remembered (is_writer_waiting), so that its eventfd is written to
- * once for each time it was told to wait, not for each byte that is read.
+ * A list of pieces; what is put fills up the last one before it begins another,
+ * so that the memory taken is little more than what is held.  Everything is
+ * under one lock.  A writer that found it full is remembered
+ * (is_writer_waiting), so that its eventfd is written to once for each time it
+ * was told to wait, not for each byte that is read.
+ *
+ * The eventfds are written to under the lock: once conduit_wake_writer() with
+ * -1 has returned, the old descriptor may be closed.
  */
 #include "client/pipe/conduit.h"
 
@@ -125,6 +129,8 @@ void conduit_wake_writer(struct conduit *conduit, int event_fd)
 {
 	(void)pthread_mutex_lock(&conduit->lock);
 	conduit->writer_fd = event_fd;
+	if (conduit->is_abandoned)
+		signal_fd(event_fd);
 	(void)pthread_mutex_unlock(&conduit->lock);
 }
 
@@ -132,7 +138,7 @@ void conduit_wake_reader(struct conduit *conduit, int event_fd)
 {
 	(void)pthread_mutex_lock(&conduit->lock);
 	conduit->reader_fd = event_fd;
-	if (conduit->held > 0 || conduit->is_ended)
+	if (conduit->held > 0 || conduit->is_ended || conduit->is_abandoned)
 		signal_fd(event_fd);
 	(void)pthread_mutex_unlock(&conduit->lock);
 }
@@ -157,22 +163,45 @@ static struct piece *locked_add_piece(struct conduit *c, size_t len)
 	return p;
 }
 
+static void fill(struct piece *p, const uint8_t *data, size_t len)
+{
+	if (len > 0)
+		memcpy(p->data + p->len, data, len);
+	p->len += len;
+}
+
+static int locked_append(struct conduit *c, struct bytes bytes)
+{
+	struct piece *last = c->last;
+	size_t room = last ? last->size - last->len : 0;
+	size_t here = bytes.len < room ? bytes.len : room;
+
+	/* First what can fail: all of it or nothing. */
+	if (here < bytes.len) {
+		struct piece *added = locked_add_piece(c, bytes.len - here);
+
+		if (!added)
+			return -ENOMEM;
+		fill(added, bytes.data + here, bytes.len - here);
+	}
+	if (here > 0)
+		fill(last, bytes.data, here);
+	return 0;
+}
+
 static int locked_put(struct conduit *c, struct bytes bytes)
 {
-	struct piece *p = c->last;
+	int rc;
 
-	if (c->is_abandoned)
+	if (c->is_abandoned || c->is_ended)
 		return -EPIPE;
 	if (c->held > 0 && c->held + bytes.len > c->limit) {
 		c->is_writer_waiting = true;
 		return -EAGAIN;
 	}
-	if (!p || p->size - p->len < bytes.len)
-		p = locked_add_piece(c, bytes.len);
-	if (!p)
-		return -ENOMEM;
-	memcpy(p->data + p->len, bytes.data, bytes.len);
-	p->len += bytes.len;
+	rc = locked_append(c, bytes);
+	if (rc < 0)
+		return rc;
 	c->held += bytes.len;
 	c->total += bytes.len;
 	locked_wake_reader(c);
@@ -234,6 +263,7 @@ static size_t locked_take(struct conduit *c, uint8_t *out, size_t size)
 static int locked_try_read(struct conduit *c, void *out, size_t size,
                            size_t *ret_len)
 {
+	assert(size > 0); /* nothing read would look like the end */
 	if (c->is_abandoned)
 		return -ECANCELED;
 	if (c->held > 0) {
@@ -276,9 +306,21 @@ void conduit_abandon(struct conduit *conduit)
 	(void)pthread_mutex_lock(&conduit->lock);
 	conduit->is_abandoned = true;
 	locked_drop(conduit);
+	/* Also one that does not wait for room, but for bytes to put. */
+	conduit->is_writer_waiting = true;
 	locked_wake_writer(conduit);
 	locked_wake_reader(conduit);
 	(void)pthread_mutex_unlock(&conduit->lock);
+}
+
+bool conduit_is_abandoned(struct conduit *conduit)
+{
+	bool is_abandoned;
+
+	(void)pthread_mutex_lock(&conduit->lock);
+	is_abandoned = conduit->is_abandoned;
+	(void)pthread_mutex_unlock(&conduit->lock);
+	return is_abandoned;
 }
 
 void conduit_why(struct conduit *conduit, char out[CONDUIT_WHY_MAX])

@@ -20,22 +20,22 @@ must_check int conduit_new(size_t limit, struct conduit **ret_conduit);
 struct conduit *conduit_share(struct conduit *conduit);
 void conduit_release(struct conduit *conduit);
 
-/* An eventfd (borrowed until the last share is gone, -1: none) that is written
- * to when a writer that had been told -EAGAIN may go on, or when the reader has
+/* An eventfd (borrowed until another or -1, none, is set) that is written to
+ * when a writer that had been told -EAGAIN may go on, or when the reader has
  * gone away. */
 void conduit_wake_writer(struct conduit *conduit, int event_fd);
 /* Likewise when bytes, the end or a failure have come. */
 void conduit_wake_reader(struct conduit *conduit, int event_fd);
 
-/* All of it or nothing.  0; -EAGAIN: no room now; -EPIPE: the reader has gone
- * away; -ENOMEM. */
+/* All of it or nothing; at most CONDUIT_PIECE_MAX.  0; -EAGAIN: no room now;
+ * -EPIPE: the reader has gone away, or the end was said; -ENOMEM. */
 must_check int conduit_put(struct conduit *conduit, struct bytes bytes);
 
 /* No more will come: rc 0 at the true end, else -errno and a sentence (copied).
  * Only the first call counts. */
 void conduit_end(struct conduit *conduit, int rc, const char *why);
 
-/* Waits for at least one byte.  0 with *ret_len 0 at the end; the writer's
+/* Waits for at least one byte; size is not 0.  0 with *ret_len 0 at the end; the writer's
  * -errno after what came before it was read; -ECANCELED once abandoned. */
 must_check int conduit_read(struct conduit *conduit, void *out, size_t size,
                             size_t *ret_len);
@@ -47,6 +47,7 @@ must_check int conduit_try_read(struct conduit *conduit, void *out, size_t size,
 /* The reader wants no more; thread-safe, so that another thread may call a
  * waiting reader off. */
 void conduit_abandon(struct conduit *conduit);
+bool conduit_is_abandoned(struct conduit *conduit);
 
 /* Why the writer failed; empty while it has not. */
 void conduit_why(struct conduit *conduit, char out[CONDUIT_WHY_MAX]);

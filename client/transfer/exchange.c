@@ -4,6 +4,7 @@
 #include "protocol/base/text.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,8 +29,11 @@ struct exchange *exchange_new(uint64_t *bytes_sent)
 /* curl_easy_reset() would leave the parsed URL in the handle until it is used
  * again (seen in a core of 7.88): a handle is good for one request.  What is
  * dear about it, connections and TLS sessions, lives elsewhere. */
-static void forget_request(struct exchange *exchange)
+void exchange_forget(struct exchange *exchange)
 {
+	if (exchange->answer.sink)
+		conduit_wake_writer(exchange->answer.sink, -1);
+	answer_clear(&exchange->answer);
 	curl_easy_cleanup(exchange->easy);
 	exchange->easy = NULL;
 	curl_slist_free_all(exchange->headers);
@@ -43,8 +47,7 @@ void exchange_free(struct exchange *exchange)
 {
 	if (!exchange)
 		return;
-	forget_request(exchange);
-	buffer_clear(&exchange->response);
+	exchange_forget(exchange);
 	free(exchange);
 }
 
@@ -75,52 +78,26 @@ static int seek_body(void *context, curl_off_t offset, int origin)
 }
 
 /* libcurl fixes this type: its data parameter cannot be const. */
-static size_t write_response(char *data, size_t size, size_t count,
-                             void *context)
+static size_t write_body(char *data, size_t size, size_t count, void *context)
 {
 	struct exchange *exchange = context;
 	size_t len = size * count;
+	int rc;
 
-	buffer_append(&exchange->response, data, len);
-	return buffer_end(&exchange->response) < 0 ? 0 : len;
-}
-
-static struct bytes trimmed(const char *text, size_t len)
-{
-	while (len > 0 && (*text == ' ' || *text == '\t')) {
-		text++;
-		len--;
-	}
-	while (len > 0 && strchr(" \t\r\n", text[len - 1]))
-		len--;
-	return (struct bytes){ (const uint8_t *)text, len };
+	rc = answer_take_body(&exchange->answer,
+	                      (struct bytes){ (const uint8_t *)data, len });
+	exchange->is_paused = rc == -EAGAIN;
+	if (rc == -EAGAIN)
+		return CURL_WRITEFUNC_PAUSE;
+	return rc < 0 ? 0 : len;
 }
 
 static size_t read_header(char *line, size_t size, size_t count, void *context)
 {
-	static const char name[] = "etag:";
 	struct exchange *exchange = context;
-	size_t len = size * count;
-	struct bytes value;
 
-	/* The status line of another answer: what came before was a 1xx. */
-	if (len >= 5 && memcmp(line, "HTTP/", 5) == 0) {
-		exchange->etag[0] = '\0';
-		exchange->has_whole_head = false;
-	}
-	if (len > 0 && (line[0] == '\r' || line[0] == '\n'))
-		exchange->has_whole_head = true;
-	if (len < sizeof(name) - 1 ||
-	    strncasecmp(line, name, sizeof(name) - 1) != 0)
-		return len;
-
-	value = trimmed(line + sizeof(name) - 1, len - (sizeof(name) - 1));
-	/* Half an ETag is of no use to anyone. */
-	if (value.len < sizeof(exchange->etag)) {
-		text_printable((const char *)value.data, value.len,
-		               exchange->etag, sizeof(exchange->etag));
-	}
-	return len;
+	answer_take_line(&exchange->answer, line, size * count);
+	return size * count;
 }
 
 static CURLcode set_longs(struct exchange *exchange,
@@ -170,7 +147,7 @@ static CURLcode set_pointers(struct exchange *exchange)
 	(void)curl_easy_setopt(easy, CURLOPT_READDATA, exchange);
 	(void)curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, seek_body);
 	(void)curl_easy_setopt(easy, CURLOPT_SEEKDATA, exchange);
-	(void)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, write_response);
+	(void)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, write_body);
 	(void)curl_easy_setopt(easy, CURLOPT_WRITEDATA, exchange);
 	(void)curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, read_header);
 	(void)curl_easy_setopt(easy, CURLOPT_HEADERDATA, exchange);
@@ -294,6 +271,26 @@ static CURLcode check_length(struct exchange *exchange, const char *value)
 	return CURLE_BAD_FUNCTION_ARGUMENT;
 }
 
+/* Not signed: S3 lets any such header be added to a signed request. */
+static CURLcode add_range(struct exchange *exchange,
+                          const struct transfer_request *request)
+{
+	uint64_t from = request->range_from, len = request->range_len;
+	char range[64];
+
+	if (!request->sink || (from == 0 && len == 0))
+		return CURLE_OK;
+	if (len == 0 || len > UINT64_MAX - from) {
+		(void)snprintf(range, sizeof(range), "bytes=%" PRIu64 "-",
+		               from);
+	} else {
+		(void)snprintf(range, sizeof(range),
+		               "bytes=%" PRIu64 "-%" PRIu64, from,
+		               from + len - 1);
+	}
+	return add_header(exchange, "Range", range);
+}
+
 static CURLcode make_headers(struct exchange *exchange,
                              const struct transfer_request *request)
 {
@@ -314,9 +311,14 @@ static CURLcode make_headers(struct exchange *exchange,
 		if (code != CURLE_OK)
 			return code;
 	}
-	if (!request->content_type)
-		return CURLE_OK;
-	return add_header(exchange, "Content-Type", request->content_type);
+	if (request->content_type) {
+		CURLcode code = add_header(exchange, "Content-Type",
+		                           request->content_type);
+
+		if (code != CURLE_OK)
+			return code;
+	}
+	return add_range(exchange, request);
 }
 
 static CURLcode setup(struct exchange *exchange,
@@ -349,123 +351,33 @@ CURLcode exchange_setup(struct exchange *exchange,
 	exchange->body = request->body;
 	exchange->body_len = request->body ? request->body_len : 0;
 	exchange->body_at = 0;
-	exchange->etag[0] = '\0';
-	exchange->has_whole_head = false;
 	exchange->error_text[0] = '\0';
-	buffer_init(&exchange->response, request->response_max
-	                                         ? request->response_max
-	                                         : TRANSFER_RESPONSE_MAX);
+	exchange->is_paused = false;
+	answer_init(&exchange->answer, request);
+	if (request->sink)
+		conduit_wake_writer(request->sink, settings->room_fd);
 	exchange->easy = curl_easy_init();
 	exchange->code = exchange->easy ? setup(exchange, settings, request)
 	                                : CURLE_OUT_OF_MEMORY;
 	return exchange->code;
 }
 
-/* A handshake may also end because the connection did. */
-static enum transfer_outcome handshake_outcome(const char *text)
+/* When curl_easy_pause() fails, the answer's bytes that libcurl held are lost,
+ * but the request would go on (seen in 7.88): it must be ended here. */
+bool exchange_resume(struct exchange *exchange)
 {
-	static const char *const lost[] = { "SSL_ERROR_SYSCALL",
-		                            "unexpected eof", "reset by peer",
-		                            "Broken pipe" };
+	struct answer *answer = &exchange->answer;
 
-	for (size_t i = 0; i < sizeof(lost) / sizeof(lost[0]); i++) {
-		if (strcasestr(text, lost[i]))
-			return TRANSFER_BROKEN;
+	if (!answer->sink || !exchange->easy)
+		return false;
+	if (conduit_is_abandoned(answer->sink)) {
+		answer->error = -EPIPE;
+		exchange->code = CURLE_ABORTED_BY_CALLBACK;
+		return true;
 	}
-	return TRANSFER_TLS;
-}
-
-static enum transfer_outcome outcome_of(const struct exchange *exchange)
-{
-	switch (exchange->code) {
-	case CURLE_OK:
-		return TRANSFER_DONE;
-	case CURLE_COULDNT_RESOLVE_HOST:
-	case CURLE_COULDNT_RESOLVE_PROXY:
-	case CURLE_COULDNT_CONNECT:
-		return TRANSFER_NO_CONNECTION;
-	case CURLE_SEND_ERROR:
-	case CURLE_RECV_ERROR:
-	case CURLE_GOT_NOTHING:
-	case CURLE_PARTIAL_FILE:
-	case CURLE_WEIRD_SERVER_REPLY:
-	case CURLE_SEND_FAIL_REWIND:
-	case CURLE_UNSUPPORTED_PROTOCOL: /* HTTP/0.9 is one to libcurl */
-		return TRANSFER_BROKEN;
-	case CURLE_OPERATION_TIMEDOUT:
-		return TRANSFER_TIMED_OUT;
-	case CURLE_SSL_CONNECT_ERROR:
-		return handshake_outcome(exchange->error_text);
-	case CURLE_PEER_FAILED_VERIFICATION:
-	case CURLE_SSL_CACERT_BADFILE:
-	case CURLE_SSL_CERTPROBLEM:
-	case CURLE_SSL_CIPHER:
-	case CURLE_SSL_ENGINE_INITFAILED:
-	case CURLE_SSL_INVALIDCERTSTATUS:
-	case CURLE_SSL_ISSUER_ERROR:
-		return TRANSFER_TLS;
-	case CURLE_WRITE_ERROR:
-		return exchange->response.error == -EMSGSIZE
-		               ? TRANSFER_TOO_LARGE
-		               : TRANSFER_FAILED;
-	default:
-		return TRANSFER_FAILED;
-	}
-}
-
-/* libcurl's words name hosts and files; nothing that could be a URL, or a
- * proxy's password, may pass. */
-static const char *harmless_text(const struct exchange *exchange)
-{
-	const char *text = exchange->error_text;
-
-	if (!text[0] || strpbrk(text, "?@") || strstr(text, "://") ||
-	    strcasestr(text, "x-amz"))
-		return curl_easy_strerror(exchange->code);
-	return text;
-}
-
-static void read_answer(struct exchange *exchange,
-                        struct transfer_result *result)
-{
-	curl_off_t length = -1, retry_after = 0;
-
-	(void)curl_easy_getinfo(exchange->easy, CURLINFO_RESPONSE_CODE,
-	                        &result->http_status);
-	(void)curl_easy_getinfo(exchange->easy,
-	                        CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
-	if (length > 0)
-		result->content_length = (uint64_t)length;
-
-	/* Before 8.12 it may be negative. */
-	(void)curl_easy_getinfo(exchange->easy, CURLINFO_RETRY_AFTER,
-	                        &retry_after);
-	if (retry_after > 0) {
-		result->retry_after = retry_after < INT32_MAX
-		                              ? (uint32_t)retry_after
-		                              : INT32_MAX;
-	}
-	memcpy(result->etag, exchange->etag, sizeof(result->etag));
-}
-
-void exchange_finish(struct exchange *exchange,
-                     struct transfer_result *ret_result)
-{
-	struct transfer_result result = { .tag = exchange->tag };
-
-	/* To libcurl an answer cut in its headers is one without a body. */
-	if (exchange->code == CURLE_OK && !exchange->has_whole_head)
-		exchange->code = CURLE_PARTIAL_FILE;
-	result.outcome = outcome_of(exchange);
-	if (result.outcome == TRANSFER_DONE) {
-		read_answer(exchange, &result);
-	} else {
-		text_printable(harmless_text(exchange),
-		               strlen(harmless_text(exchange)), result.detail,
-		               sizeof(result.detail));
-	}
-	result.response = exchange->response;
-	buffer_init(&exchange->response, 0);
-	forget_request(exchange);
-	*ret_result = result;
+	if (!exchange->is_paused)
+		return false;
+	exchange->is_paused = false;
+	exchange->code = curl_easy_pause(exchange->easy, CURLPAUSE_CONT);
+	return exchange->code != CURLE_OK;
 }

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "client/transfer/transfer.h"
+#include "client/transfer/answer.h"
 
 #include <curl/curl.h>
 
@@ -16,6 +16,7 @@ struct exchange_settings {
 	long stall_timeout_s;
 	const char *user_agent; /* NULL: none */
 	const char *ca_file;    /* NULL: libcurl's own */
+	int room_fd; /* an eventfd: a full sink has room, or no reader */
 };
 
 struct exchange {
@@ -29,20 +30,26 @@ struct exchange {
 	size_t body_at;
 	uint64_t *bytes_sent; /* transfer.c's total */
 	uint64_t tag;
-	char etag[160];
-	bool has_whole_head; /* the empty line after the headers has come */
-	struct buffer response;
+	struct answer answer;
+	bool is_under_way; /* in the multi handle */
+	bool is_paused;    /* until there is room in the answer's sink */
 	char error_text[CURL_ERROR_SIZE];
 };
 
 /* NULL when out of memory. */
 struct exchange *exchange_new(uint64_t *bytes_sent);
 void exchange_free(struct exchange *exchange);
+/* The request and its answer. */
+void exchange_forget(struct exchange *exchange);
 
 /* CURLE_OK, or why the request cannot be made (also in exchange->code). */
 must_check CURLcode exchange_setup(struct exchange *exchange,
                                    const struct exchange_settings *settings,
                                    const struct transfer_request *request);
+
+/* Of a request that is under way: lets go on what is paused, if it can, and
+ * ends what nobody wants.  True if it has ended: exchange->code says how. */
+must_check bool exchange_resume(struct exchange *exchange);
 
 /* When exchange->code is known: fills in the result, forgets the request. */
 void exchange_finish(struct exchange *exchange,

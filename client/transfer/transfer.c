@@ -8,6 +8,10 @@
  *             in a loop until there is nothing more to hear;
  *   finished  until transfer_next() hands its result out.
  *
+ * A request whose sink is full is paused: libcurl keeps what it has received
+ * and reads no more, until the sink writes to room_fd.  That is polled with the
+ * rest, and also tells of sinks that nobody reads any more.
+ *
  * A request that cannot even be set up goes straight to finished, so that
  * every submitted request has exactly one result.  libcurl is driven from
  * transfer_wait() alone, its one blocking point.
@@ -20,12 +24,15 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #define CONNECTIONS_USUAL        32
 #define CONNECT_TIMEOUT_USUAL_MS 10000
 #define STALL_TIMEOUT_USUAL_S    30
 #define WAIT_MAX_MS              60000
 #define EXTRA_MAX                16 /* descriptors of the caller */
+#define WATCHED_MAX              (EXTRA_MAX + 1)
 
 struct transfer {
 	CURLM *multi;
@@ -101,6 +108,9 @@ int transfer_open(const struct transfer_options *options,
 		.user_agent = options->user_agent,
 		.ca_file = ca_file(),
 	};
+	t->settings.room_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (t->settings.room_fd < 0)
+		return -errno;
 	if (!t->multi || !t->settings.share)
 		return -ENOMEM;
 
@@ -131,6 +141,9 @@ void transfer_close(struct transfer *transfer)
 		(void)curl_multi_cleanup(transfer->multi);
 	if (transfer->settings.share)
 		(void)curl_share_cleanup(transfer->settings.share);
+	/* After the exchanges: their sinks write to it. */
+	if (transfer->settings.room_fd >= 0)
+		(void)close(transfer->settings.room_fd);
 	free(transfer);
 	curl_global_cleanup();
 }
@@ -160,6 +173,7 @@ static void put_idle(struct transfer *t, struct exchange *x)
 
 static void put_finished(struct transfer *t, struct exchange *x)
 {
+	x->is_under_way = false;
 	x->next = NULL;
 	*t->finished_end = x;
 	t->finished_end = &x->next;
@@ -184,8 +198,11 @@ int transfer_submit(struct transfer *transfer,
 		put_idle(transfer, x);
 		return -ENOMEM;
 	}
-	if (code != CURLE_OK)
+	if (code == CURLE_OK) {
+		x->is_under_way = true;
+	} else {
 		put_finished(transfer, x);
+	}
 	transfer->count++;
 	return 0;
 }
@@ -202,12 +219,28 @@ static int errno_of(CURLMcode code)
 	return code == CURLM_OUT_OF_MEMORY ? -ENOMEM : -EIO;
 }
 
+/* Everything that could have been meant: a sink that is still full says so. */
+static void resume(struct transfer *t)
+{
+	uint64_t count;
+
+	if (read(t->settings.room_fd, &count, sizeof(count)) < 0)
+		return;
+	for (struct exchange *x = t->made; x; x = x->next_made) {
+		if (!x->is_under_way || !exchange_resume(x))
+			continue;
+		(void)curl_multi_remove_handle(t->multi, x->easy);
+		put_finished(t, x);
+	}
+}
+
 static int drive(struct transfer *t)
 {
 	CURLMcode code;
 	CURLMsg *message;
 	int count;
 
+	resume(t);
 	code = curl_multi_perform(t->multi, &count);
 	while ((message = curl_multi_info_read(t->multi, &count))) {
 		CURL *easy = message->easy_handle;
@@ -241,16 +274,18 @@ static short curl_events(short events)
 static int poll_all(struct transfer *t, const struct pollfd *extra,
                     unsigned extra_count, int timeout_ms)
 {
-	struct curl_waitfd fds[EXTRA_MAX];
+	struct curl_waitfd fds[WATCHED_MAX];
 
+	fds[extra_count] = (struct curl_waitfd){ .fd = t->settings.room_fd,
+		                                 .events = CURL_WAIT_POLLIN };
 	for (unsigned i = 0; i < extra_count; i++) {
 		fds[i] = (struct curl_waitfd){
 			.fd = extra[i].fd,
 			.events = curl_events(extra[i].events),
 		};
 	}
-	return errno_of(
-		curl_multi_poll(t->multi, fds, extra_count, timeout_ms, NULL));
+	return errno_of(curl_multi_poll(t->multi, fds, extra_count + 1,
+	                                timeout_ms, NULL));
 }
 
 int transfer_wait(struct transfer *transfer, struct pollfd *extra,

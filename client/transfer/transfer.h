@@ -23,10 +23,13 @@ struct transfer_request {
 	size_t response_max;      /* 0: TRANSFER_RESPONSE_MAX */
 
 	/* Where the body of a 200 or 206 goes; borrowed, NULL: into response.
-	 * Full, it makes the request pause. */
+	 * Full, it makes the request pause; abandoned, it ends it as
+	 * TRANSFER_FAILED.  It is not ended. */
 	struct conduit *sink;
-	uint64_t range_from; /* first byte wanted */
+	uint64_t range_from; /* first byte wanted; only with a sink */
 	uint64_t range_len;  /* 0: to the end */
+	const char *etag;    /* if the answer has another: TRANSFER_FAILED;
+	                      * borrowed, NULL: any; only with a sink */
 	uint64_t tag;        /* the caller's, comes back */
 };
 
@@ -48,8 +51,9 @@ struct transfer_result {
 	char detail[200];        /* for a person; without any URL */
 	char etag[160];          /* as received, or empty */
 	uint64_t content_length; /* of a HEAD's or GET's answer */
-	uint64_t object_size;    /* of a 200's or 206's whole object; 0: ? */
-	uint64_t streamed;       /* bytes that went into the sink */
+	uint64_t object_size;    /* the whole one's, also of a 416; 0: ? */
+	/* These three also where there is no status in the end. */
+	uint64_t streamed;      /* bytes that went into the sink */
 	int64_t server_time;    /* Date; seconds since the epoch, 0: not said */
 	char encoding[16];      /* Content-Encoding, or empty */
 	struct buffer response; /* owned by the taker: buffer_clear() */

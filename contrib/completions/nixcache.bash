@@ -11,14 +11,14 @@ _nixcache() {
 	local words=
 
 	case $before in
-	-t | --to) words=$(_nixcache_caches) ;;
+	-t | --to | -f | --from) words=$(_nixcache_caches) ;;
 	--compression) words='zstd xz none' ;;
 	--store)
 		mapfile -t COMPREPLY < <(compgen -d -- "$word")
 		return
 		;;
 	-j | --jobs | --max-memory | --level) return ;;
-	nixcache) words='push status lock unlock --help --version' ;;
+	nixcache) words='push pull status lock unlock --help --version' ;;
 	*)
 		case ${COMP_WORDS[1]} in
 		push)
@@ -29,6 +29,14 @@ _nixcache() {
 			words='--to --store --no-closure --full --stdin --jobs
 				--max-memory --compression --level --dry-run
 				--json --quiet --help'
+			;;
+		pull)
+			if [[ $word != -* ]]; then
+				mapfile -t COMPREPLY < <(compgen -f -- "$word")
+				return
+			fi
+			words='--from --store --no-closure --stdin --jobs
+				--dry-run --json --quiet --help'
 			;;
 		status) words='--json --hardening --help' ;;
 		lock | unlock) words='--quiet --help' ;;

@@ -7,8 +7,9 @@ function __nixcache_caches
         string match -v '"*'
 end
 
-set -l commands push status lock unlock
+set -l commands push pull status lock unlock
 complete -c nixcache -n "not __fish_seen_subcommand_from $commands" -f -a push -d 'Put store paths into a cache'
+complete -c nixcache -n "not __fish_seen_subcommand_from $commands" -f -a pull -d 'Fetch store paths from a cache'
 complete -c nixcache -n "not __fish_seen_subcommand_from $commands" -f -a status -d 'Say what the agent holds'
 complete -c nixcache -n "not __fish_seen_subcommand_from $commands" -f -a lock -d 'Wipe the secrets'
 complete -c nixcache -n "not __fish_seen_subcommand_from $commands" -f -a unlock -d 'Fetch the secrets'
@@ -27,7 +28,16 @@ complete -c nixcache -n $push -l compression -x -a 'zstd xz none'
 complete -c nixcache -n $push -l level -x -d 'Of compression'
 complete -c nixcache -n $push -s n -l dry-run -d 'Only say what would be pushed'
 complete -c nixcache -n $push -l json -d 'One object an event'
-complete -c nixcache -n '__fish_seen_subcommand_from push lock unlock' -s q -l quiet -d 'Only errors'
+complete -c nixcache -n '__fish_seen_subcommand_from push pull lock unlock' -s q -l quiet -d 'Only errors'
+
+set -l pull '__fish_seen_subcommand_from pull'
+complete -c nixcache -n $pull -s f -l from -x -a '(__nixcache_caches)' -d 'Cache to pull from'
+complete -c nixcache -n $pull -l store -x -a '(__fish_complete_directories)' -d 'Store to put them into'
+complete -c nixcache -n $pull -l no-closure -d 'Only the paths named'
+complete -c nixcache -n $pull -l stdin -d 'Read paths from standard input'
+complete -c nixcache -n $pull -s j -l jobs -x -d 'Imports at once'
+complete -c nixcache -n $pull -s n -l dry-run -d 'Only say what would be pulled'
+complete -c nixcache -n $pull -l json -d 'One object an event'
 
 set -l status_ '__fish_seen_subcommand_from status'
 complete -c nixcache -n $status_ -f -l json -d 'As one object'

@@ -1,7 +1,9 @@
 /* content_address.h - store paths whose name follows from what is in them
  *
  * Nix, src/libstore/store-dir-config.cc (makeFixedOutputPath, makeTextPath):
- * such a path needs no signature.
+ * such a path needs no signature.  Whoever puts the content into a store must
+ * still compare it with the address, as Nix's daemon does: only for a
+ * "fixed:r:sha256:" without self-reference is that the NAR's hash.
  */
 #pragma once
 

@@ -337,6 +337,76 @@ static void requests_go_in_batches_and_come_back_in_order(void)
 	}
 }
 
+#define STATUS(state)                                                     \
+	"{\"parameters\":{\"version\":\"1\",\"pid\":1,\"state\":\"" state \
+	"\","                                                             \
+	"\"caches\":[],\"signatures\":0,\"urls\":0,\"sourceRuns\":0,"     \
+	"\"hardening\":[]}}"
+
+/* Signs one path, then presigns one request, with an agent that nothing waits
+ * for.  The outcome of the first that fails. */
+static int sign_and_presign(const char *const *replies, size_t count,
+                            struct agent_error *error)
+{
+	const struct fake_script script = { replies, count, count };
+	const struct s3_object_request request = {
+		.operation = S3_GET_OBJECT, .key = bytes_of_text("key")
+	};
+	struct agent_signed_request response = { .url = NULL };
+	struct strings signatures = { .items = NULL };
+	struct path_info info = make_path(0);
+	const struct path_info *path = &info;
+	struct agent *agent = NULL;
+	struct fake_agent fake;
+	int rc;
+
+	fake_agent_start(&fake, &script);
+	CHECK(agent_open(fake.path, &agent, error) == AGENT_OK);
+	agent_never_wait(agent);
+	rc = sign_paths(agent, &path, 1, &signatures, error);
+	if (rc == AGENT_OK)
+		rc = agent_presign(agent, "dev", &request, 1, &response, error);
+	agent_close(agent);
+	CHECK(fake_agent_stop(&fake));
+	strings_clear(&signatures);
+	agent_signed_request_clear(&response);
+	path_info_clear(&info);
+	return rc;
+}
+
+static void who_never_waits_is_told_that_the_agent_is_locked(void)
+{
+	static const char *const locked[] = { STATUS("locked") };
+	static const char *const unlocking[] = { STATUS("unlocking") };
+	static const char *const later[] = { STATUS("unlocked"), NULL,
+		                             STATUS("locked") };
+	struct agent_error error;
+
+	CHECK(sign_and_presign(locked, 1, &error) == AGENT_E_LOCKED);
+	CHECK(error.exit_status == 3);
+	CHECK(strstr(error.text, "nixcache unlock") != NULL);
+	CHECK(sign_and_presign(unlocking, 1, &error) == AGENT_E_LOCKED);
+	CHECK(sign_and_presign(later, 3, &error) == AGENT_E_LOCKED);
+}
+
+static void who_never_waits_is_served_by_an_unlocked_agent(void)
+{
+	static const char *const replies[] = { STATUS("unlocked"), NULL,
+		                               STATUS("unlocked"), NULL };
+	struct agent_error error;
+
+	CHECK(sign_and_presign(replies, 4, &error) == AGENT_OK);
+}
+
+static void a_status_that_cannot_be_had_is_an_error(void)
+{
+	static const char *const replies[] = { "", EMPTY_REPLY };
+	struct agent_error error;
+
+	CHECK(sign_and_presign(replies, 1, &error) == AGENT_E_NO_AGENT);
+	CHECK(sign_and_presign(replies + 1, 1, &error) == AGENT_E_REFUSED);
+}
+
 int main(void)
 {
 	static const struct test tests[] = {
@@ -364,6 +434,12 @@ int main(void)
 		  a_path_that_fits_into_no_message_is_named },
 		{ "requests go in batches and come back in order",
 		  requests_go_in_batches_and_come_back_in_order },
+		{ "who never waits is told that the agent is locked",
+		  who_never_waits_is_told_that_the_agent_is_locked },
+		{ "who never waits is served by an unlocked agent",
+		  who_never_waits_is_served_by_an_unlocked_agent },
+		{ "a status that cannot be had is an error",
+		  a_status_that_cannot_be_had_is_an_error },
 	};
 
 	return test_main(tests, sizeof(tests) / sizeof(tests[0]));

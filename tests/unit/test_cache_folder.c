@@ -1,3 +1,4 @@
+#include "tests/lib/folder_stage.h"
 #include "tests/lib/test.h"
 
 #include "client/cache/cache.h"
@@ -14,103 +15,9 @@
 
 #define NAR "nar/x.nar"
 
-struct stage {
-	char root[64];
-	char store[128];
-	char name[8];
-	struct agent_cache config;
-	struct cache *cache;
-};
-
-static void set_up(struct stage *s)
-{
-	struct cache_options options = { .connections = 0 };
-	char why[256];
-
-	*s = (struct stage){ .root = "/tmp/nixcache-test-XXXXXX",
-		             .name = "mine" };
-	if (!mkdtemp(s->root))
-		exit(1);
-	(void)snprintf(s->store, sizeof(s->store), "file://%s/cache", s->root);
-	s->config.name = s->name;
-	s->config.store = s->store;
-	if (cache_open(&s->config, &options, &s->cache, why, sizeof(why)) < 0)
-		exit(1);
-}
-
-static const char *in_cache(const struct stage *s, const char *key)
-{
-	/* NOLINTNEXTLINE(*-non-const-global-variables): one at a time */
-	static char path[256];
-
-	(void)snprintf(path, sizeof(path), "%s/cache/%s", s->root, key);
-	return path;
-}
-
-/* How many files a directory has, of any name. */
-static size_t count_files(const struct stage *s, const char *directory)
-{
-	DIR *dir = opendir(in_cache(s, directory));
-	struct dirent *entry;
-	size_t count = 0;
-
-	if (!dir)
-		return 0;
-	/* cppcheck-suppress readdirCalled */
-	while ((entry = readdir(dir)))
-		count += entry->d_type == DT_REG ? 1 : 0;
-	(void)closedir(dir);
-	return count;
-}
-
-static void empty_directory(const struct stage *s, const char *directory)
-{
-	char path[512];
-	DIR *dir = opendir(in_cache(s, directory));
-	struct dirent *entry;
-
-	/* cppcheck-suppress readdirCalled */
-	while (dir && (entry = readdir(dir))) {
-		(void)snprintf(path, sizeof(path), "%s/%s",
-		               in_cache(s, directory), entry->d_name);
-		(void)unlink(path);
-	}
-	if (dir)
-		(void)closedir(dir);
-	(void)rmdir(in_cache(s, directory));
-}
-
-static void tear_down(struct stage *s)
-{
-	cache_close(s->cache);
-	empty_directory(s, "nar");
-	empty_directory(s, "log");
-	empty_directory(s, "");
-	CHECK(rmdir(s->root) == 0);
-}
-
-static struct cache_result run(struct stage *s, const struct cache_step *step)
-{
-	struct cache_result result = { .outcome = CACHE_FAILED };
-
-	CHECK(cache_run(s->cache, step, &result) == 0);
-	CHECK(result.type == step->type && result.tag == step->tag);
-	CHECK((result.outcome == CACHE_FAILED) == (result.error[0] != '\0'));
-	return result;
-}
-
-static struct cache_step put(const char *key, const char *body)
-{
-	return (struct cache_step){ .type = CACHE_PUT,
-		                    .tag = 5,
-		                    .key = key,
-		                    .body = (const uint8_t *)body,
-		                    .body_len = strlen(body) };
-}
-
 static struct cache_step part(const char *id, unsigned number, const char *body)
 {
-	struct cache_step step = put(NAR, body);
+	struct cache_step step = folder_stage_put(NAR, body);
 
 	step.type = CACHE_PART;
 	step.tag = number;
@@ -119,10 +26,10 @@ static struct cache_step part(const char *id, unsigned number, const char *body)
 	return step;
 }
 
-static bool holds(struct stage *s, const char *key, const char *body)
+static bool holds(struct folder_stage *s, const char *key, const char *body)
 {
 	struct cache_step step = { .type = CACHE_GET, .key = key };
-	struct cache_result result = run(s, &step);
+	struct cache_result result = folder_stage_run(s, &step);
 	bool same = result.outcome == CACHE_OK &&
 	            bytes_equal(buffer_bytes(&result.response),
 	                        bytes_of_text(body));
@@ -131,7 +38,8 @@ static bool holds(struct stage *s, const char *key, const char *body)
 	return same;
 }
 
-static enum cache_outcome run_type(struct stage *s, enum cache_step_type type,
+static enum cache_outcome run_type(struct folder_stage *s,
+                                   enum cache_step_type type,
                                    const char *upload_id, size_t parts)
 {
 	struct strings etags = { .items = NULL };
@@ -143,46 +51,46 @@ static enum cache_outcome run_type(struct stage *s, enum cache_step_type type,
 
 	for (size_t i = 0; i < parts; i++)
 		CHECK(strings_add(&etags, "e", 1) == 0);
-	outcome = run(s, &step).outcome;
+	outcome = folder_stage_run(s, &step).outcome;
 	strings_clear(&etags);
 	return outcome;
 }
 
 static void what_was_put_is_there(void)
 {
-	struct cache_step step = put("nix-cache-info", "hello");
+	struct cache_step step = folder_stage_put("nix-cache-info", "hello");
 	struct cache_result result;
-	struct stage s;
+	struct folder_stage s;
 	struct stat st;
 
-	set_up(&s);
-	CHECK(access(in_cache(&s, ""), F_OK) < 0);
-	CHECK(run(&s, &step).outcome == CACHE_OK);
+	folder_stage_set_up(&s);
+	CHECK(access(folder_stage_path(&s, ""), F_OK) < 0);
+	CHECK(folder_stage_run(&s, &step).outcome == CACHE_OK);
 	CHECK(cache_bytes_sent(s.cache) == 5);
 	CHECK(holds(&s, "nix-cache-info", "hello"));
 	step.type = CACHE_CHECK;
-	result = run(&s, &step);
+	result = folder_stage_run(&s, &step);
 	CHECK(result.outcome == CACHE_OK && result.size == 5);
-	step = put("nix-cache-info", "");
-	CHECK(run(&s, &step).outcome == CACHE_OK);
+	step = folder_stage_put("nix-cache-info", "");
+	CHECK(folder_stage_run(&s, &step).outcome == CACHE_OK);
 	CHECK(holds(&s, "nix-cache-info", ""));
-	CHECK(stat(in_cache(&s, ""), &st) == 0);
+	CHECK(stat(folder_stage_path(&s, ""), &st) == 0);
 	CHECK((st.st_mode & 07777) == 0755);
-	CHECK(count_files(&s, "") == 1);
-	tear_down(&s);
+	CHECK(folder_stage_count(&s, "") == 1);
+	folder_stage_tear_down(&s);
 }
 
 static void what_was_not_put_is_missing(void)
 {
-	struct stage s;
+	struct folder_stage s;
 
-	set_up(&s);
+	folder_stage_set_up(&s);
 	CHECK(run_type(&s, CACHE_CHECK, NULL, 0) == CACHE_MISSING);
 	CHECK(run_type(&s, CACHE_GET, NULL, 0) == CACHE_MISSING);
 	CHECK(run_type(&s, CACHE_PART, "1", 0) == CACHE_MISSING);
 	CHECK(run_type(&s, CACHE_COMPLETE, "1", 0) == CACHE_MISSING);
 	CHECK(run_type(&s, CACHE_ABORT, "1", 0) == CACHE_OK);
-	tear_down(&s);
+	folder_stage_tear_down(&s);
 }
 
 static void an_upload_is_seen_when_it_is_complete(void)
@@ -190,22 +98,22 @@ static void an_upload_is_seen_when_it_is_complete(void)
 	struct cache_step begin = { .type = CACHE_BEGIN, .key = NAR };
 	struct cache_result begun, result;
 	struct cache_step step;
-	struct stage s;
+	struct folder_stage s;
 
-	set_up(&s);
-	begun = run(&s, &begin);
+	folder_stage_set_up(&s);
+	begun = folder_stage_run(&s, &begin);
 	CHECK(begun.outcome == CACHE_OK && begun.text[0]);
 	step = part(begun.text, 1, "one,");
-	result = run(&s, &step);
+	result = folder_stage_run(&s, &step);
 	CHECK(result.outcome == CACHE_OK && result.text[0]);
 	step = part(begun.text, 2, "two");
-	CHECK(run(&s, &step).outcome == CACHE_OK);
+	CHECK(folder_stage_run(&s, &step).outcome == CACHE_OK);
 	CHECK(run_type(&s, CACHE_CHECK, NULL, 0) == CACHE_MISSING);
 	CHECK(run_type(&s, CACHE_COMPLETE, begun.text, 2) == CACHE_OK);
 	CHECK(holds(&s, NAR, "one,two"));
-	CHECK(count_files(&s, "nar") == 1);
+	CHECK(folder_stage_count(&s, "nar") == 1);
 	CHECK(run_type(&s, CACHE_COMPLETE, begun.text, 2) == CACHE_MISSING);
-	tear_down(&s);
+	folder_stage_tear_down(&s);
 }
 
 static void parts_are_written_at_their_turn(void)
@@ -214,10 +122,10 @@ static void parts_are_written_at_their_turn(void)
 	static const unsigned order[] = { 3, 2, 1 };
 	static const char *const bodies[] = { "", "a", "b", "c" };
 	struct cache_result begun, result;
-	struct stage s;
+	struct folder_stage s;
 
-	set_up(&s);
-	begun = run(&s, &begin);
+	folder_stage_set_up(&s);
+	begun = folder_stage_run(&s, &begin);
 	for (size_t i = 0; i < 3; i++) {
 		struct cache_step step =
 			part(begun.text, order[i], bodies[order[i]]);
@@ -234,7 +142,7 @@ static void parts_are_written_at_their_turn(void)
 	CHECK(cache_pending(s.cache) == 0);
 	CHECK(run_type(&s, CACHE_COMPLETE, begun.text, 3) == CACHE_OK);
 	CHECK(holds(&s, NAR, "abc"));
-	tear_down(&s);
+	folder_stage_tear_down(&s);
 }
 
 static void an_upload_with_a_hole_is_not_completed(void)
@@ -243,10 +151,10 @@ static void an_upload_with_a_hole_is_not_completed(void)
 	struct strings etags = { .items = NULL };
 	struct cache_result begun, result;
 	struct cache_step step;
-	struct stage s;
+	struct folder_stage s;
 
-	set_up(&s);
-	begun = run(&s, &begin);
+	folder_stage_set_up(&s);
+	begun = folder_stage_run(&s, &begin);
 	step = part(begun.text, 2, "b");
 	CHECK(cache_submit(s.cache, &step) == 0);
 	step = (struct cache_step){ .type = CACHE_COMPLETE,
@@ -259,29 +167,29 @@ static void an_upload_with_a_hole_is_not_completed(void)
 		CHECK(result.outcome == CACHE_FAILED);
 	}
 	CHECK(cache_pending(s.cache) == 0);
-	CHECK(count_files(&s, "nar") == 0);
+	CHECK(folder_stage_count(&s, "nar") == 0);
 
-	begun = run(&s, &begin);
+	begun = folder_stage_run(&s, &begin);
 	step = part(begun.text, 1, "a");
-	CHECK(run(&s, &step).outcome == CACHE_OK);
-	CHECK(run(&s, &step).outcome == CACHE_FAILED);
+	CHECK(folder_stage_run(&s, &step).outcome == CACHE_OK);
+	CHECK(folder_stage_run(&s, &step).outcome == CACHE_FAILED);
 	CHECK(run_type(&s, CACHE_COMPLETE, begun.text, 2) == CACHE_FAILED);
 	CHECK(run_type(&s, CACHE_CHECK, NULL, 0) == CACHE_MISSING);
-	tear_down(&s);
+	folder_stage_tear_down(&s);
 }
 
 static void an_aborted_upload_leaves_nothing(void)
 {
 	struct cache_step begin = { .type = CACHE_BEGIN, .key = NAR };
 	struct cache_result begun;
-	struct stage s;
+	struct folder_stage s;
 
-	set_up(&s);
-	begun = run(&s, &begin);
-	CHECK(count_files(&s, "nar") == 1);
+	folder_stage_set_up(&s);
+	begun = folder_stage_run(&s, &begin);
+	CHECK(folder_stage_count(&s, "nar") == 1);
 	CHECK(run_type(&s, CACHE_ABORT, begun.text, 0) == CACHE_OK);
-	CHECK(count_files(&s, "nar") == 0);
-	tear_down(&s);
+	CHECK(folder_stage_count(&s, "nar") == 0);
+	folder_stage_tear_down(&s);
 }
 
 static void a_closed_cache_leaves_nothing_half_done(void)
@@ -289,129 +197,131 @@ static void a_closed_cache_leaves_nothing_half_done(void)
 	struct cache_step begin = { .type = CACHE_BEGIN, .key = NAR };
 	struct cache_result begun;
 	struct cache_step step;
-	struct stage s;
+	struct folder_stage s;
 
-	set_up(&s);
-	begun = run(&s, &begin);
+	folder_stage_set_up(&s);
+	begun = folder_stage_run(&s, &begin);
 	step = part(begun.text, 2, "early");
 	CHECK(cache_submit(s.cache, &step) == 0);
-	step = put("nix-cache-info", "x");
+	step = folder_stage_put("nix-cache-info", "x");
 	CHECK(cache_submit(s.cache, &step) == 0);
 	cache_close(s.cache);
 	s.cache = NULL;
-	CHECK(count_files(&s, "nar") == 0);
-	CHECK(count_files(&s, "") == 1);
-	tear_down(&s);
+	CHECK(folder_stage_count(&s, "nar") == 0);
+	CHECK(folder_stage_count(&s, "") == 1);
+	folder_stage_tear_down(&s);
 }
 
 static void a_key_that_leaves_the_folder_is_refused(void)
 {
 	static const char *const keys[] = { "../x", "nar/../../x", "/etc/x",
 		                            "" };
-	struct stage s;
+	struct folder_stage s;
 
-	set_up(&s);
+	folder_stage_set_up(&s);
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-		struct cache_step step = put(keys[i], "x");
+		struct cache_step step = folder_stage_put(keys[i], "x");
 
-		CHECK(run(&s, &step).outcome == CACHE_FAILED);
+		CHECK(folder_stage_run(&s, &step).outcome == CACHE_FAILED);
 		step.type = CACHE_GET;
-		CHECK(run(&s, &step).outcome == CACHE_FAILED);
+		CHECK(folder_stage_run(&s, &step).outcome == CACHE_FAILED);
 	}
-	tear_down(&s);
+	folder_stage_tear_down(&s);
 }
 
 static void a_write_that_fails_names_the_path_and_leaves_nothing(void)
 {
 	const struct rlimit four = { .rlim_cur = 4, .rlim_max = RLIM_INFINITY };
 	struct cache_step begin = { .type = CACHE_BEGIN, .key = NAR };
-	struct cache_step step = put(NAR, "hello");
+	struct cache_step step = folder_stage_put(NAR, "hello");
 	struct cache_result result, begun;
 	struct rlimit before;
-	struct stage s;
+	struct folder_stage s;
 
-	set_up(&s);
+	folder_stage_set_up(&s);
 	CHECK(getrlimit(RLIMIT_FSIZE, &before) == 0);
 	(void)signal(SIGXFSZ, SIG_IGN);
-	begun = run(&s, &begin);
+	begun = folder_stage_run(&s, &begin);
 	(void)fflush(stdout);
 	CHECK(setrlimit(RLIMIT_FSIZE, &four) == 0);
-	result = run(&s, &step);
+	result = folder_stage_run(&s, &step);
 	step = part(begun.text, 1, "hello");
-	begun = run(&s, &step);
+	begun = folder_stage_run(&s, &step);
 	CHECK(setrlimit(RLIMIT_FSIZE, &before) == 0);
 
 	CHECK(result.outcome == CACHE_FAILED && result.exit_status == 1);
-	CHECK(strstr(result.error, in_cache(&s, NAR)) != NULL);
+	CHECK(strstr(result.error, folder_stage_path(&s, NAR)) != NULL);
 	CHECK(strstr(result.error, strerror(EFBIG)) != NULL);
 	CHECK(begun.outcome == CACHE_FAILED);
-	CHECK(run(&s, &step).outcome == CACHE_MISSING);
-	CHECK(count_files(&s, "nar") == 0);
-	tear_down(&s);
+	CHECK(folder_stage_run(&s, &step).outcome == CACHE_MISSING);
+	CHECK(folder_stage_count(&s, "nar") == 0);
+	folder_stage_tear_down(&s);
 }
 
 static void a_file_in_the_way_is_named(void)
 {
-	struct cache_step step = put(NAR, "x");
+	struct cache_step step = folder_stage_put(NAR, "x");
 	struct cache_result result;
-	struct stage s;
+	struct folder_stage s;
 	int fd;
 
-	set_up(&s);
-	CHECK(mkdir(in_cache(&s, ""), 0755) == 0);
-	fd = open(in_cache(&s, "nar"), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	folder_stage_set_up(&s);
+	CHECK(mkdir(folder_stage_path(&s, ""), 0755) == 0);
+	fd = open(folder_stage_path(&s, "nar"), O_WRONLY | O_CREAT | O_CLOEXEC,
+	          0600);
 	CHECK(fd >= 0 && close(fd) == 0);
-	result = run(&s, &step);
+	result = folder_stage_run(&s, &step);
 	CHECK(result.outcome == CACHE_FAILED);
-	CHECK(strstr(result.error, in_cache(&s, NAR)) != NULL);
+	CHECK(strstr(result.error, folder_stage_path(&s, NAR)) != NULL);
 	step.type = CACHE_CHECK;
-	CHECK(run(&s, &step).outcome == CACHE_MISSING);
+	CHECK(folder_stage_run(&s, &step).outcome == CACHE_MISSING);
 	step.key = "";
 	step.type = CACHE_GET;
-	CHECK(run(&s, &step).outcome == CACHE_FAILED);
-	tear_down(&s);
+	CHECK(folder_stage_run(&s, &step).outcome == CACHE_FAILED);
+	folder_stage_tear_down(&s);
 }
 
 static void a_directory_in_the_way_leaves_nothing(void)
 {
-	struct cache_step step = put(NAR, "x");
-	struct stage s;
+	struct cache_step step = folder_stage_put(NAR, "x");
+	struct folder_stage s;
 
-	set_up(&s);
-	CHECK(run(&s, &step).outcome == CACHE_OK);
-	CHECK(unlink(in_cache(&s, NAR)) == 0);
-	CHECK(mkdir(in_cache(&s, NAR), 0755) == 0);
-	CHECK(run(&s, &step).outcome == CACHE_FAILED);
-	CHECK(count_files(&s, "nar") == 0);
-	CHECK(rmdir(in_cache(&s, NAR)) == 0);
-	tear_down(&s);
+	folder_stage_set_up(&s);
+	CHECK(folder_stage_run(&s, &step).outcome == CACHE_OK);
+	CHECK(unlink(folder_stage_path(&s, NAR)) == 0);
+	CHECK(mkdir(folder_stage_path(&s, NAR), 0755) == 0);
+	CHECK(folder_stage_run(&s, &step).outcome == CACHE_FAILED);
+	CHECK(folder_stage_count(&s, "nar") == 0);
+	CHECK(rmdir(folder_stage_path(&s, NAR)) == 0);
+	folder_stage_tear_down(&s);
 }
 
 static void a_get_has_a_maximum_and_wants_a_file(void)
 {
-	struct cache_step step = put(NAR, "x");
+	struct cache_step step = folder_stage_put(NAR, "x");
 	struct cache_result result;
-	struct stage s;
+	struct folder_stage s;
 
-	set_up(&s);
-	CHECK(run(&s, &step).outcome == CACHE_OK);
+	folder_stage_set_up(&s);
+	CHECK(folder_stage_run(&s, &step).outcome == CACHE_OK);
 	step.type = CACHE_GET;
-	CHECK(truncate(in_cache(&s, NAR), 8 << 20) == 0);
-	result = run(&s, &step);
+	CHECK(truncate(folder_stage_path(&s, NAR), 8 << 20) == 0);
+	result = folder_stage_run(&s, &step);
 	CHECK(result.outcome == CACHE_OK && result.response.len == 8 << 20);
 	buffer_clear(&result.response);
-	CHECK(truncate(in_cache(&s, NAR), (8 << 20) + 1) == 0);
-	CHECK(run(&s, &step).outcome == CACHE_FAILED);
+	CHECK(truncate(folder_stage_path(&s, NAR), (8 << 20) + 1) == 0);
+	CHECK(folder_stage_run(&s, &step).outcome == CACHE_FAILED);
 	step.key = "nar";
-	CHECK(run(&s, &step).outcome == CACHE_FAILED);
+	CHECK(folder_stage_run(&s, &step).outcome == CACHE_FAILED);
 	step.type = CACHE_CHECK;
-	CHECK(run(&s, &step).outcome == CACHE_FAILED);
-	tear_down(&s);
+	CHECK(folder_stage_run(&s, &step).outcome == CACHE_FAILED);
+	folder_stage_tear_down(&s);
 }
 
-static void leave_behind(const struct stage *s, const char *key)
+static void leave_behind(const struct folder_stage *s, const char *key)
 {
-	int fd = open(in_cache(s, key), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+	int fd = open(folder_stage_path(s, key), O_WRONLY | O_CREAT | O_CLOEXEC,
+	              0644);
 
 	CHECK(fd >= 0 && close(fd) == 0);
 }
@@ -424,13 +334,13 @@ static void what_the_dead_left_is_removed_and_the_living_kept(void)
 	struct cache_step step;
 	size_t count = 0;
 	char why[256];
-	struct stage s;
+	struct folder_stage s;
 
-	set_up(&s);
+	folder_stage_set_up(&s);
 	CHECK(cache_end_stale_uploads(s.cache, &keys, &count, why,
 	                              sizeof(why)) == 0);
 	CHECK(count == 0);
-	begun = run(&s, &begin);
+	begun = folder_stage_run(&s, &begin);
 	leave_behind(&s, ".nixcache-0123456789abcdef.tmp");
 	leave_behind(&s, "nar/.nixcache-0123456789abcdef.tmp");
 	leave_behind(&s, "nar/.nixcache-0123456789abcde.tmp");
@@ -438,30 +348,76 @@ static void what_the_dead_left_is_removed_and_the_living_kept(void)
 	CHECK(cache_end_stale_uploads(s.cache, &keys, &count, why,
 	                              sizeof(why)) == 0);
 	CHECK(count == 2);
-	CHECK(count_files(&s, "") == 0);
-	CHECK(count_files(&s, "nar") == 3);
+	CHECK(folder_stage_count(&s, "") == 0);
+	CHECK(folder_stage_count(&s, "nar") == 3);
 	step = part(begun.text, 1, "alive");
-	CHECK(run(&s, &step).outcome == CACHE_OK);
+	CHECK(folder_stage_run(&s, &step).outcome == CACHE_OK);
 	CHECK(run_type(&s, CACHE_COMPLETE, begun.text, 1) == CACHE_OK);
 	CHECK(holds(&s, NAR, "alive"));
-	tear_down(&s);
+	folder_stage_tear_down(&s);
 }
 
 static void a_wait_hears_the_callers_descriptors(void)
 {
 	struct pollfd extra = { .events = POLLIN };
-	struct stage s;
+	struct folder_stage s;
 	int ends[2];
 
 	CHECK(pipe(ends) == 0);
-	set_up(&s);
+	folder_stage_set_up(&s);
 	extra.fd = ends[0];
 	CHECK(write(ends[1], "x", 1) == 1);
 	CHECK(cache_wait(s.cache, &extra, 1, 60000) == 0);
 	CHECK(extra.revents == POLLIN);
 	(void)close(ends[0]);
 	(void)close(ends[1]);
-	tear_down(&s);
+	folder_stage_tear_down(&s);
+}
+
+static void what_was_deleted_is_gone(void)
+{
+	struct cache_step step = folder_stage_put(NAR, "x");
+	struct folder_stage s;
+
+	folder_stage_set_up(&s);
+	CHECK(folder_stage_run(&s, &step).outcome == CACHE_OK);
+	step.type = CACHE_DELETE;
+	CHECK(folder_stage_run(&s, &step).outcome == CACHE_OK);
+	CHECK(run_type(&s, CACHE_CHECK, NULL, 0) == CACHE_MISSING);
+	CHECK(folder_stage_run(&s, &step).outcome == CACHE_OK);
+	step.key = "nar";
+	CHECK(folder_stage_run(&s, &step).outcome == CACHE_FAILED);
+	step.key = "../x";
+	CHECK(folder_stage_run(&s, &step).outcome == CACHE_FAILED);
+	step.key = "log/x";
+	CHECK(folder_stage_run(&s, &step).outcome == CACHE_OK);
+	folder_stage_tear_down(&s);
+}
+
+static void what_is_there_is_not_put_again_if_absence_was_asked_for(void)
+{
+	struct cache_step step = folder_stage_put(NAR, "first");
+	struct cache_result result;
+	struct folder_stage s;
+
+	folder_stage_set_up(&s);
+	step.only_if_absent = true;
+	CHECK(folder_stage_run(&s, &step).outcome == CACHE_OK);
+	step = folder_stage_put(NAR, "second");
+	step.only_if_absent = true;
+	result = folder_stage_run(&s, &step);
+	CHECK(result.outcome == CACHE_EXISTS && !result.error[0]);
+	CHECK(holds(&s, NAR, "first"));
+	CHECK(folder_stage_count(&s, "nar") == 1);
+	step.only_if_absent = false;
+	CHECK(folder_stage_run(&s, &step).outcome == CACHE_OK);
+	CHECK(holds(&s, NAR, "second"));
+	step = folder_stage_put("nar/y.nar", "x");
+	step.only_if_absent = true;
+	CHECK(mkdir(folder_stage_path(&s, "nar/y.nar"), 0755) == 0);
+	CHECK(folder_stage_run(&s, &step).outcome == CACHE_FAILED);
+	CHECK(folder_stage_count(&s, "nar") == 1);
+	folder_stage_tear_down(&s);
 }
 
 int main(void)
@@ -490,6 +446,9 @@ int main(void)
 		  a_get_has_a_maximum_and_wants_a_file },
 		{ "what the dead left is removed and the living kept",
 		  what_the_dead_left_is_removed_and_the_living_kept },
+		{ "what was deleted is gone", what_was_deleted_is_gone },
+		{ "what is there is not put again if absence was asked for",
+		  what_is_there_is_not_put_again_if_absence_was_asked_for },
 		{ "a wait hears the caller's descriptors",
 		  a_wait_hears_the_callers_descriptors },
 	};

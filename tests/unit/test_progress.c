@@ -13,14 +13,14 @@
 static void play(enum progress_mode mode, const char *error)
 {
 	const struct progress_plan plan = { .path_count = 10,
-		                            .push_count = 3,
+		                            .todo_count = 3,
 		                            .upstream_count = 4,
 		                            .present_count = 3,
 		                            .nar_bytes = 3 << 20 };
-	struct progress *p = progress_new(mode);
+	struct progress *p = progress_new(mode, PROGRESS_PUSH);
 
 	progress_plan(p, &plan, "mine");
-	progress_would_push(p, HELLO, 5);
+	progress_would_do(p, HELLO, 5);
 	progress_started(p, HELLO, 2048);
 	progress_tick(p, 1, 1);
 	progress_done(p, HELLO, 2048, 100);
