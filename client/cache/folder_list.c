@@ -321,14 +321,3 @@ void folder_list_run(struct cache_folder *folder, struct folder_item *item)
 	               "%s: cannot list: %s", folder->path, strerror(-rc));
 	folder_finish(folder, item, CACHE_FAILED);
 }
-
-void cache_listing_free(struct cache_listing *listing)
-{
-	if (!listing)
-		return;
-	for (size_t i = 0; i < listing->count; i++)
-		free(listing->objects[i].key);
-	free(listing->objects);
-	free(listing->token);
-	free(listing);
-}
