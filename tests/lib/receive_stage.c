@@ -52,10 +52,10 @@ static void wait_for_news(const struct receive_stage *stage)
 enum receipt_state receive_stage_settle(struct receive_stage *stage,
                                         struct receipt *receipt)
 {
-	enum receipt_state state;
-	struct order *order;
-
 	for (;;) {
+		enum receipt_state state;
+		struct order *order;
+
 		while ((order = fake_upstream_step(stage->upstream, 0)))
 			receipt_take_order(order->owner, order);
 		state = receipt_state(receipt);
@@ -102,9 +102,10 @@ static unsigned end(struct receive_stage *stage, struct receipt *receipt,
 	receipt_end(receipt);
 	CHECK(receive_stage_settle(stage, receipt) == RECEIPT_DONE);
 	status = receipt_status(receipt);
-	if (text)
+	if (text) {
 		(void)snprintf(text, RECEIVE_STAGE_TEXT, "%s",
 		               receipt_text(receipt));
+	}
 	receipt_close(receipt);
 	return status;
 }
