@@ -15,7 +15,7 @@ key_make faults-1
 agent_config "$(agent_s3_cache main "$store_uri")"
 agent_start
 mib=0
-! nix_can_build || mib=128 # takes a while, so that there is a midst
+! nix_can_build || mib=64
 top=$(nix_make_closure 24 $mib) || exit
 mapfile -t paths < <(nix_paths "$top")
 "$client" push -q --store "$nix_root" "$top" || exit
@@ -49,15 +49,22 @@ valid_count() {
 	echo $count
 }
 
+# A daemon that hears 32 MiB and then nothing more: the one that is given the
+# large path never comes to its end, and there is a midst to stand in.
+mkdir "$W/deaf" && cat >"$W/deaf/nix-daemon" <<END && chmod +x "$W/deaf/nix-daemon"
+#!/bin/bash
+exec $(command -v nix-daemon) "\$@" < <(stdbuf -o0 head -c 32M; cat >/dev/null)
+END
+
 in_the_midst() {
 	grep -q '^pulled' "$W/said"
 }
 
-# begun ARGUMENT...: a pull that has imported something and not yet all.
+# A pull that has imported something and cannot import all.
 begun() {
 	fresh
-	env --default-signal=INT "$client" pull --store "${pulled:?}" "$@" "$top" \
-		>"$W/said" 2>&1 &
+	PATH=$W/deaf:$PATH env --default-signal=INT "$client" pull --jobs 2 \
+		--store "${pulled:?}" "$top" >"$W/said" 2>&1 &
 	pid=$!
 	wait_for 30 in_the_midst && ! gone "$pid" || {
 		echo 'there was no midst'
@@ -69,7 +76,7 @@ begun() {
 # cut_short SIGNAL: a pull that is on its way gets it; it must end at once.
 cut_short() {
 	local signal=$1 pid rc
-	begun --jobs 1 || return
+	begun || return
 	kill "-$signal" "$pid"
 	wait_for 10 gone "$pid" || { echo 'it goes on'; return 1; }
 	wait "$pid"
@@ -90,16 +97,19 @@ completed() {
 		{ echo "$there were there, and more was fetched"; return 1; }
 }
 
-for signal in KILL TERM INT; do
-	check "SIG$signal ends a pull at once" cut_short $signal
-	check_fails 'the top is not there then' valid "$top"
-	check 'the next pull brings what is missing, and only that' completed
-done
+if ((mib > 0)); then
+	for signal in KILL TERM INT; do
+		check "SIG$signal ends a pull at once" cut_short $signal
+		check_fails 'the top is not there then' valid "$top"
+		check 'the next pull brings what is missing, and only that' \
+			completed
+	done
+fi
 
 # A daemon that dies is a failure like any other.
 dying_daemon() {
 	local pid rc
-	begun --jobs 2 || return
+	begun || return
 	pkill -KILL -P "$pid" -x nix-daemon
 	wait "$pid"
 	rc=$?
@@ -107,7 +117,11 @@ dying_daemon() {
 	((rc == 1))
 }
 
-check 'when its daemons die, a pull fails and says so' dying_daemon
-check_says 'and names what failed' 'failed /nix/store/'
-check 'and the next one brings the rest' completed
+if ((mib > 0)); then
+	check 'when its daemons die, a pull fails and says so' dying_daemon
+	check_says 'and names what failed' 'failed /nix/store/'
+	check 'and the next one brings the rest' completed
+else
+	skip 'pulls that are cut short' 'no large path here'
+fi
 tap_end
