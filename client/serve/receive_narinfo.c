@@ -331,13 +331,15 @@ static void take_signatures(struct receipt *r, const struct order *order)
 		return;
 	}
 	rc = merge(&i->narinfo.path.signatures, &order->signatures);
-	if (rc == 0)
+	if (rc == 0) {
 		rc = narinfo_format(&i->narinfo, r->receiver->config->store_dir,
 		                    &i->text);
-	if (rc < 0)
+	}
+	if (rc < 0) {
 		receipt_finish_errno(r, rc);
-	else
+	} else {
 		go_on(r, INFO_STORED);
+	}
 }
 
 static void store(struct receipt *r)

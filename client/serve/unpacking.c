@@ -12,7 +12,7 @@
 #define SCRATCH_SIZE  ((size_t)128 * 1024)
 
 /* str("nix-archive-1"): what every NAR begins with. */
-static const uint8_t nar_magic[] = "\r\0\0\0\0\0\0\0nix-archive-1\0\0";
+static const uint8_t nar_magic[] = "\r\0\0\0\0\0\0\0nix-archive-1\0\0\0";
 
 #define NAR_MAGIC_LEN (sizeof(nar_magic) - 1)
 

@@ -17,15 +17,19 @@ _nixcache() {
 		mapfile -t COMPREPLY < <(compgen -d -- "$word")
 		return
 		;;
-	-j | --jobs | --max-memory | --level) return ;;
+	-j | --jobs | --max-memory | --level | --key) return ;;
 	nixcache) words='push pull status lock unlock --help --version' ;;
 	*)
 		case ${COMP_WORDS[1]} in
-		push)
+		push | sign)
 			if [[ $word != -* ]]; then
 				mapfile -t COMPREPLY < <(compgen -f -- "$word")
 				return
 			fi
+			;;
+		esac
+		case ${COMP_WORDS[1]} in
+		push)
 			words='--to --store --no-closure --full --stdin --jobs
 				--max-memory --compression --level --dry-run
 				--json --quiet --help'
@@ -37,6 +41,10 @@ _nixcache() {
 			fi
 			words='--from --store --no-closure --stdin --jobs
 				--dry-run --json --quiet --help'
+			;;
+		sign)
+			words='--cache --key --recursive --store --stdin --json
+				--quiet --help'
 			;;
 		status) words='--json --hardening --help' ;;
 		lock | unlock) words='--quiet --help' ;;

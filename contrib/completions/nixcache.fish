@@ -10,6 +10,7 @@ end
 set -l commands push pull status lock unlock
 complete -c nixcache -n "not __fish_seen_subcommand_from $commands" -f -a push -d 'Put store paths into a cache'
 complete -c nixcache -n "not __fish_seen_subcommand_from $commands" -f -a pull -d 'Fetch store paths from a cache'
+complete -c nixcache -n "not __fish_seen_subcommand_from $commands" -f -a sign -d 'Add signatures to paths of the local store'
 complete -c nixcache -n "not __fish_seen_subcommand_from $commands" -f -a status -d 'Say what the agent holds'
 complete -c nixcache -n "not __fish_seen_subcommand_from $commands" -f -a lock -d 'Wipe the secrets'
 complete -c nixcache -n "not __fish_seen_subcommand_from $commands" -f -a unlock -d 'Fetch the secrets'
@@ -38,6 +39,14 @@ complete -c nixcache -n $pull -l stdin -d 'Read paths from standard input'
 complete -c nixcache -n $pull -s j -l jobs -x -d 'Imports at once'
 complete -c nixcache -n $pull -s n -l dry-run -d 'Only say what would be pulled'
 complete -c nixcache -n $pull -l json -d 'One object an event'
+
+set -l sign '__fish_seen_subcommand_from sign'
+complete -c nixcache -n $sign -l cache -x -a '(__nixcache_caches)' -d 'Whose keys sign'
+complete -c nixcache -n $sign -l key -x -d 'Only the key of this name'
+complete -c nixcache -n $sign -s r -l recursive -d 'Also what they refer to'
+complete -c nixcache -n $sign -l store -x -a '(__fish_complete_directories)' -d 'Store of the paths'
+complete -c nixcache -n $sign -l stdin -d 'Read paths from standard input'
+complete -c nixcache -n $sign -l json -d 'One object an event'
 
 set -l status_ '__fish_seen_subcommand_from status'
 complete -c nixcache -n $status_ -f -l json -d 'As one object'
