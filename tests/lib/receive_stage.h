@@ -20,6 +20,10 @@ void receive_stage_tear_down(struct receive_stage *stage);
 enum receipt_state receive_stage_settle(struct receive_stage *stage,
                                         struct receipt *receipt);
 
+/* Waits for the next word of a thread, or forgets what was said so far. */
+void receive_stage_wait(const struct receive_stage *stage);
+void receive_stage_drain(const struct receive_stage *stage);
+
 /* Gives the bytes in pieces; false: it wants no more. */
 bool receive_stage_write(struct receive_stage *stage, struct receipt *receipt,
                          struct bytes bytes, size_t piece);

@@ -254,7 +254,9 @@ static void the_rest_wait_their_turn(void)
 	CHECK(put_nar(&stage, &small, NULL) == 201);
 
 	/* The oldest of those who wait is next. */
+	receive_stage_drain(&stage);
 	receipt_close(large[0]);
+	receive_stage_wait(&stage);
 	CHECK(receipt_state(large[count - 1]) == RECEIPT_BUSY);
 	CHECK(receive_stage_settle(&stage, large[count - 2]) == RECEIPT_HUNGRY);
 	CHECK(receipt_state(large[count - 1]) == RECEIPT_BUSY);

@@ -122,35 +122,73 @@ static void a_name_without_ending_may_mean_gzip(void)
 	receive_stage_tear_down(&stage);
 }
 
+/* As far as it goes while the cache answers nothing but what comes before a
+ * part. */
+static void write_until_a_part_waits(struct receive_stage *stage,
+                                     struct receipt *receipt,
+                                     struct bytes bytes)
+{
+	size_t taken = 1;
+
+	while (taken > 0) {
+		const struct order *first = stage->upstream->first;
+
+		CHECK(receipt_write(receipt, bytes, &taken) == 0);
+		bytes.data += taken;
+		bytes.len -= taken;
+		if (first && first->step.type != CACHE_PART) {
+			struct order *order =
+				fake_upstream_step(stage->upstream, 0);
+
+			receipt_take_order(order->owner, order);
+			taken = 1;
+		}
+	}
+	CHECK(stage->upstream->first &&
+	      stage->upstream->first->step.type == CACHE_PART);
+}
+
+enum moment {
+	MOMENT_ANSWERED,
+	MOMENT_ASLEEP,
+	MOMENT_PART,
+	MOMENTS,
+};
+
+static void write_until(struct receive_stage *stage, struct receipt *receipt,
+                        struct bytes bytes, enum moment moment)
+{
+	size_t taken;
+
+	if (moment == MOMENT_ANSWERED) {
+		CHECK(receive_stage_write(stage, receipt, bytes, 100000));
+	} else if (moment == MOMENT_PART && bytes.len > 2 * PART) {
+		write_until_a_part_waits(stage, receipt, bytes);
+	} else {
+		CHECK(receipt_write(receipt, bytes, &taken) == 0);
+	}
+}
+
 /* At every stage of its life, with and without orders under way. */
 static void one_that_is_cut_short_leaves_nothing(void)
 {
 	static const size_t given[] = {
 		0, 10, EARLY, PART - 1, PART, PART + 10, 2 * PART + 9, 3 * PART
 	};
+	const size_t count = sizeof(given) / sizeof(given[0]);
 
-	for (size_t i = 0; i < 2 * sizeof(given) / sizeof(given[0]); i++) {
-		bool is_asleep = i % 2 == 1;
+	for (size_t i = 0; i < MOMENTS * count; i++) {
 		struct receive_stage stage;
 		struct receipt *receipt;
 		struct sample_nar nar;
 		struct order *order;
-		size_t taken;
 
 		receive_stage_set_up(&stage);
 		sample_nar_make(&nar, "none", 3 * PART + 80, 5);
 		receipt = receive_stage_begin(&stage, nar.key, NULL);
-		if (is_asleep) {
-			CHECK(receipt_write(receipt,
-			                    (struct bytes){ nar.file.data,
-			                                    given[i / 2] },
-			                    &taken) == 0);
-		} else {
-			CHECK(receive_stage_write(
-				&stage, receipt,
-				(struct bytes){ nar.file.data, given[i / 2] },
-				100000));
-		}
+		write_until(&stage, receipt,
+		            (struct bytes){ nar.file.data, given[i % count] },
+		            i / count);
 		receipt_close(receipt);
 		while ((order = fake_upstream_step(stage.upstream, 0)))
 			receipt_take_order(order->owner, order);
