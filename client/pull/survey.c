@@ -117,6 +117,13 @@ static int add_references(struct survey *s, const struct pull_path *path)
 	return rc;
 }
 
+static int spoil(struct pull_path *path, const char *why)
+{
+	path->state = PULL_BAD;
+	path->why = strdup(why);
+	return path->why ? 0 : -ENOMEM;
+}
+
 /* A narinfo that cannot be believed fails its path, not the survey: others
  * may be wrong as well, and all of them should be named. */
 static int read_entry(struct survey *s, struct pull_path *path,
@@ -127,16 +134,15 @@ static int read_entry(struct survey *s, struct pull_path *path,
 		.base = path->base,
 		.store_dir = s->store_dir,
 	};
-	char why[ENTRY_WHY_MAX];
+	char why[ENTRY_WHY_MAX], key[OBJECT_KEY_MAX + 1];
 	int rc = entry_read(result, &question, &path->info, why);
 
-	if (rc == -EBADMSG) {
-		path->state = PULL_BAD;
-		path->why = strdup(why);
-		return path->why ? 0 : -ENOMEM;
-	}
+	if (rc == -EBADMSG)
+		return spoil(path, why);
 	if (rc < 0)
 		return rc;
+	if (entry_nar_key(&path->info, key) < 0)
+		return spoil(path, "its URL is not one inside the cache");
 	path->state = PULL_FOUND;
 	return add_references(s, path);
 }

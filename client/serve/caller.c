@@ -279,9 +279,6 @@ static void begin_put(struct caller *caller)
 		refuse(caller, MHD_HTTP_METHOD_NOT_ALLOWED,
 		       "nothing can be pushed here: start it with "
 		       "--allow-push");
-	} else if (caller->route.kind == OBJECT_KEY_CACHE_INFO) {
-		refuse(caller, MHD_HTTP_METHOD_NOT_ALLOWED,
-		       "nix-cache-info is the server's own");
 	} else if (caller->route.cache == ROUTE_ROOT &&
 	           options->site->count > 1) {
 		refuse(caller, MHD_HTTP_CONFLICT,
@@ -296,9 +293,10 @@ static void begin_put(struct caller *caller)
 			target_cache(caller)->receiver, caller->route.key,
 			header_of(caller, MHD_HTTP_HEADER_CONTENT_ENCODING),
 			&caller->receipt);
-		if (rc < 0)
+		if (rc < 0) {
 			refuse(caller, MHD_HTTP_SERVICE_UNAVAILABLE, "%s",
 			       strerror(-rc));
+		}
 	}
 }
 

@@ -275,9 +275,10 @@ static int rewrite(struct narinfo *info, const char *store_dir,
 	if (!*ret_blob)
 		return -ENOMEM;
 	at = strstr((const char *)text.data, line);
-	if (at)
+	if (at) {
 		(*ret_blob)->url_at =
 			(size_t)(at - (char *)text.data) + strlen(line);
+	}
 	return 0;
 }
 

@@ -22,15 +22,19 @@ _nixcache() {
 		mapfile -t COMPREPLY < <(compgen -d -- "$word")
 		return
 		;;
-	-j | --jobs | --max-memory | --level) return ;;
-	nixcache) words='push use pull status lock unlock --help --version' ;;
+	-j | --jobs | --max-memory | --level | --key) return ;;
+	nixcache) words='push pull use sign status lock unlock --help --version' ;;
 	*)
 		case ${COMP_WORDS[1]} in
-		push)
+		push | sign)
 			if [[ $word != -* ]]; then
 				mapfile -t COMPREPLY < <(compgen -f -- "$word")
 				return
 			fi
+			;;
+		esac
+		case ${COMP_WORDS[1]} in
+		push)
 			words='--to --store --no-closure --full --stdin --jobs
 				--max-memory --compression --level --dry-run
 				--json --quiet --help'
@@ -42,6 +46,10 @@ _nixcache() {
 			fi
 			words='--from --store --no-closure --stdin --jobs
 				--dry-run --json --quiet --help'
+			;;
+		sign)
+			words='--cache --key --recursive --store --stdin --json
+				--quiet --help'
 			;;
 		status) words='--json --hardening --help' ;;
 		use)

@@ -7,10 +7,11 @@ function __nixcache_caches
         string match -v '"*'
 end
 
-set -l commands push pull use status lock unlock
+set -l commands push pull use sign status lock unlock
 complete -c nixcache -n "not __fish_seen_subcommand_from $commands" -f -a push -d 'Put store paths into a cache'
 complete -c nixcache -n "not __fish_seen_subcommand_from $commands" -f -a pull -d 'Fetch store paths from a cache'
 complete -c nixcache -n "not __fish_seen_subcommand_from $commands" -f -a use -d 'Tell Nix of a cache'
+complete -c nixcache -n "not __fish_seen_subcommand_from $commands" -f -a sign -d 'Add signatures to paths of the local store'
 complete -c nixcache -n "not __fish_seen_subcommand_from $commands" -f -a status -d 'Say what the agent holds'
 complete -c nixcache -n "not __fish_seen_subcommand_from $commands" -f -a lock -d 'Wipe the secrets'
 complete -c nixcache -n "not __fish_seen_subcommand_from $commands" -f -a unlock -d 'Fetch the secrets'
@@ -52,6 +53,14 @@ complete -c nixcache -n $use -s w -l write -d 'Put it into the file'
 complete -c nixcache -n $use -l remove -d 'Take it out again'
 complete -c nixcache -n $use -l json -d 'As one object'
 complete -c nixcache -n $use -s q -l quiet -d 'Only errors'
+
+set -l sign '__fish_seen_subcommand_from sign'
+complete -c nixcache -n $sign -l cache -x -a '(__nixcache_caches)' -d 'Whose keys sign'
+complete -c nixcache -n $sign -l key -x -d 'Only the key of this name'
+complete -c nixcache -n $sign -s r -l recursive -d 'Also what they refer to'
+complete -c nixcache -n $sign -l store -x -a '(__fish_complete_directories)' -d 'Store of the paths'
+complete -c nixcache -n $sign -l stdin -d 'Read paths from standard input'
+complete -c nixcache -n $sign -l json -d 'One object an event'
 
 set -l status_ '__fish_seen_subcommand_from status'
 complete -c nixcache -n $status_ -f -l json -d 'As one object'

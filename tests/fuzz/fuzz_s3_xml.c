@@ -2,6 +2,7 @@
 #include "tests/fuzz/fuzz.h"
 
 #include "client/cache/s3_error.h"
+#include "client/cache/s3_listing.h"
 #include "client/cache/s3_xml.h"
 
 static void check_tree(const struct s3_xml *xml)
@@ -37,6 +38,27 @@ static void explain(struct bytes body, long status)
 	buffer_clear(&result.response);
 }
 
+static void list(struct bytes body, const char *prefix)
+{
+	const struct s3_listing_request request = { .prefix = prefix,
+		                                    .key = "n",
+		                                    .token = "t" };
+	struct cache_listing *listing = NULL;
+
+	if (s3_listing_parse(body, &request, &listing) < 0)
+		return;
+	MUST(listing->count <= S3_MAX_KEYS_MAX);
+	for (size_t i = 0; i < listing->count; i++) {
+		MUST(listing->objects[i].key[0] == 'n');
+		MUST(listing->objects[i].size <= INT64_MAX);
+		MUST(i == 0 || strcmp(listing->objects[i - 1].key,
+		                      listing->objects[i].key) <= 0);
+	}
+	MUST(!listing->token ||
+	     (listing->token[0] != '\0' && strcmp(listing->token, "t") != 0));
+	cache_listing_free(listing);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
 	struct bytes body = { bytes, len };
@@ -53,5 +75,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	fuzz_check_printable(error.region, sizeof(error.region));
 	explain(body, 403);
 	explain(body, 404);
+	list(body, "");
+	list(body, "nix/cache");
 	return 0;
 }

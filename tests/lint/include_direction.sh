@@ -27,6 +27,7 @@ client/cmd        : protocol client
 client/push       : protocol client:files client/cache client/store client/pack client/transfer client/ui
 client/pull       : protocol client:files client/cache client/catalog client/nixconf client/pack client/pipe client/store client/ui
 client/serve      : protocol client:files client/cache client/catalog client/pack client/pipe
+client/sign       : protocol client:files client/cache client/catalog client/store
 client/catalog    : protocol client/cache client/pack
 client/cache      : protocol client:files client/pipe client/transfer
 client/nixconf    : protocol
