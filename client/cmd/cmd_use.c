@@ -40,7 +40,7 @@ static const struct cli_option table[] = {
 	  OPTION_PASSWORD_FILE },
 	{ "netrc", 0, "FILE", "this netrc instead of the one in use",
 	  OPTION_NETRC },
-	{ "file", 'f', "FILE", "this nix.conf instead of the usual one",
+	{ "file", 0, "FILE", "this nix.conf instead of the usual one",
 	  OPTION_FILE },
 	{ "write", 'w', NULL, "put it into the file", OPTION_WRITE },
 	{ "remove", 0, NULL, "take out of the file what was put in",
