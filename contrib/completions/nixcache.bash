@@ -12,13 +12,18 @@ _nixcache() {
 
 	case $before in
 	-t | --to | -f | --from) words=$(_nixcache_caches) ;;
+	--file | --netrc | --password-file)
+		mapfile -t COMPREPLY < <(compgen -f -- "$word")
+		return
+		;;
+	-u | --url | -k | --public-key) return ;;
 	--compression) words='zstd xz none' ;;
 	--store)
 		mapfile -t COMPREPLY < <(compgen -d -- "$word")
 		return
 		;;
 	-j | --jobs | --max-memory | --level | --key) return ;;
-	nixcache) words='push pull status lock unlock --help --version' ;;
+	nixcache) words='push pull use sign status lock unlock --help --version' ;;
 	*)
 		case ${COMP_WORDS[1]} in
 		push | sign)
@@ -47,6 +52,11 @@ _nixcache() {
 				--quiet --help'
 			;;
 		status) words='--json --hardening --help' ;;
+		use)
+			words="--url --direct --public-key --password-file
+				--netrc --file --write --remove --json --quiet
+				--help $(_nixcache_caches)"
+			;;
 		lock | unlock) words='--quiet --help' ;;
 		esac
 		;;

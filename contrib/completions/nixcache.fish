@@ -7,9 +7,10 @@ function __nixcache_caches
         string match -v '"*'
 end
 
-set -l commands push pull status lock unlock
+set -l commands push pull use sign status lock unlock
 complete -c nixcache -n "not __fish_seen_subcommand_from $commands" -f -a push -d 'Put store paths into a cache'
 complete -c nixcache -n "not __fish_seen_subcommand_from $commands" -f -a pull -d 'Fetch store paths from a cache'
+complete -c nixcache -n "not __fish_seen_subcommand_from $commands" -f -a use -d 'Tell Nix of a cache'
 complete -c nixcache -n "not __fish_seen_subcommand_from $commands" -f -a sign -d 'Add signatures to paths of the local store'
 complete -c nixcache -n "not __fish_seen_subcommand_from $commands" -f -a status -d 'Say what the agent holds'
 complete -c nixcache -n "not __fish_seen_subcommand_from $commands" -f -a lock -d 'Wipe the secrets'
@@ -39,6 +40,19 @@ complete -c nixcache -n $pull -l stdin -d 'Read paths from standard input'
 complete -c nixcache -n $pull -s j -l jobs -x -d 'Imports at once'
 complete -c nixcache -n $pull -s n -l dry-run -d 'Only say what would be pulled'
 complete -c nixcache -n $pull -l json -d 'One object an event'
+
+set -l use '__fish_seen_subcommand_from use'
+complete -c nixcache -n $use -f -a '(__nixcache_caches)'
+complete -c nixcache -n $use -s u -l url -x -d 'Where Nix finds it'
+complete -c nixcache -n $use -l direct -d 'Without serve'
+complete -c nixcache -n $use -s k -l public-key -x -d 'Trust it'
+complete -c nixcache -n $use -l password-file -r -d 'That of serve'
+complete -c nixcache -n $use -l netrc -r -d 'Instead of the one in use'
+complete -c nixcache -n $use -l file -r -d 'Instead of the usual one'
+complete -c nixcache -n $use -s w -l write -d 'Put it into the file'
+complete -c nixcache -n $use -l remove -d 'Take it out again'
+complete -c nixcache -n $use -l json -d 'As one object'
+complete -c nixcache -n $use -s q -l quiet -d 'Only errors'
 
 set -l sign '__fish_seen_subcommand_from sign'
 complete -c nixcache -n $sign -l cache -x -a '(__nixcache_caches)' -d 'Whose keys sign'
