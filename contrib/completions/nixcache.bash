@@ -17,7 +17,9 @@ _nixcache() {
 		mapfile -t COMPREPLY < <(compgen -d -- "$word")
 		return
 		;;
-	-j | --jobs | --max-memory | --level | --key) return ;;
+	-j | --jobs | --max-memory | --level | --key | --op | --vault | --field)
+		return
+		;;
 	nixcache) words='push pull status lock unlock --help --version' ;;
 	*)
 		case ${COMP_WORDS[1]} in
@@ -46,6 +48,7 @@ _nixcache() {
 			words='--cache --key --recursive --store --stdin --json
 				--quiet --help'
 			;;
+		keygen) words='--op --vault --field --help' ;;
 		status) words='--json --hardening --help' ;;
 		lock | unlock) words='--quiet --help' ;;
 		esac
