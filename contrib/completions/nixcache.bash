@@ -27,8 +27,11 @@ _nixcache() {
 		return
 		;;
 	-j | --jobs | --max-memory | --level | --key | -l | --listen | \
-		--priority) return ;;
-	nixcache) words='push pull serve use sign status lock unlock --help --version' ;;
+		--priority | --op | --vault | --field) return ;;
+	nixcache)
+		words='push pull serve use sign verify ls info url keygen
+			status lock unlock --help --version'
+		;;
 	*)
 		case ${COMP_WORDS[1]} in
 		push | sign)
@@ -61,6 +64,7 @@ _nixcache() {
 			words='--cache --key --recursive --store --stdin --json
 				--quiet --help'
 			;;
+		keygen) words='--op --vault --field --help' ;;
 		status) words='--json --hardening --help' ;;
 		use)
 			words="--url --direct --public-key --password-file

@@ -7,12 +7,13 @@ function __nixcache_caches
         string match -v '"*'
 end
 
-set -l commands push pull serve use sign status lock unlock
+set -l commands push pull serve use sign verify ls info url keygen status lock unlock
 complete -c nixcache -n "not __fish_seen_subcommand_from $commands" -f -a push -d 'Put store paths into a cache'
 complete -c nixcache -n "not __fish_seen_subcommand_from $commands" -f -a pull -d 'Fetch store paths from a cache'
 complete -c nixcache -n "not __fish_seen_subcommand_from $commands" -f -a serve -d 'Offer caches to stock Nix on this machine'
 complete -c nixcache -n "not __fish_seen_subcommand_from $commands" -f -a use -d 'Tell Nix of a cache'
 complete -c nixcache -n "not __fish_seen_subcommand_from $commands" -f -a sign -d 'Add signatures to paths of the local store'
+complete -c nixcache -n "not __fish_seen_subcommand_from $commands" -f -a keygen -d 'Make a key pair for signing'
 complete -c nixcache -n "not __fish_seen_subcommand_from $commands" -f -a status -d 'Say what the agent holds'
 complete -c nixcache -n "not __fish_seen_subcommand_from $commands" -f -a lock -d 'Wipe the secrets'
 complete -c nixcache -n "not __fish_seen_subcommand_from $commands" -f -a unlock -d 'Fetch the secrets'
@@ -72,6 +73,11 @@ complete -c nixcache -n $sign -s r -l recursive -d 'Also what they refer to'
 complete -c nixcache -n $sign -l store -x -a '(__fish_complete_directories)' -d 'Store of the paths'
 complete -c nixcache -n $sign -l stdin -d 'Read paths from standard input'
 complete -c nixcache -n $sign -l json -d 'One object an event'
+
+set -l keygen '__fish_seen_subcommand_from keygen'
+complete -c nixcache -n $keygen -l op -x -d 'New 1Password item for the secret key'
+complete -c nixcache -n $keygen -l vault -x -d 'Of 1Password'
+complete -c nixcache -n $keygen -l field -x -d 'Of the item'
 
 set -l status_ '__fish_seen_subcommand_from status'
 complete -c nixcache -n $status_ -f -l json -d 'As one object'
