@@ -64,6 +64,14 @@ _nixcache() {
 			words='--cache --key --recursive --store --stdin --json
 				--quiet --help'
 			;;
+		verify)
+			if [[ $word != -* ]]; then
+				mapfile -t COMPREPLY < <(compgen -f -- "$word")
+				return
+			fi
+			words='--cache --store --all --deep --ignore-missing
+				--stdin --json --quiet --help'
+			;;
 		keygen) words='--op --vault --field --help' ;;
 		status) words='--json --hardening --help' ;;
 		use)

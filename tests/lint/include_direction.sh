@@ -37,6 +37,7 @@ client/pack       : protocol client/pipe
 client/pipe       : protocol
 client/transfer   : protocol client/pipe
 client/ui         : protocol
+client/verify     : protocol client:files client/cache client/catalog client/nixconf client/pack client/pipe client/store client/ui
 tests             : protocol agent client
 '
 
