@@ -34,7 +34,6 @@
 #include <string.h>
 #include <sys/signalfd.h>
 
-#define ACTIVE_MAX  64
 #define AHEAD_MAX   ((size_t)48 * 1024 * 1024) /* of all downloads */
 #define TICK_MS     100
 #define EXIT_SIGNAL 128
@@ -177,8 +176,8 @@ static bool has_room(const struct fetch *f, size_t index)
 {
 	size_t ahead = download_ahead(path_at(f, index));
 
-	return f->active_count == 0 ||
-	       (f->active_count < ACTIVE_MAX && f->ahead + ahead <= AHEAD_MAX);
+	return f->active_count == 0 || (f->active_count < FETCH_ACTIVE_MAX &&
+	                                f->ahead + ahead <= AHEAD_MAX);
 }
 
 static void begin_more(struct fetch *f)
