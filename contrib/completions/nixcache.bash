@@ -11,19 +11,24 @@ _nixcache() {
 	local words=
 
 	case $before in
-	-t | --to | -f | --from) words=$(_nixcache_caches) ;;
+	-t | --to | -f | --from | -c | --cache) words=$(_nixcache_caches) ;;
 	--file | --netrc | --password-file)
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 		return
 		;;
 	-u | --url | -k | --public-key) return ;;
 	--compression) words='zstd xz none' ;;
+	--allow-user)
+		mapfile -t COMPREPLY < <(compgen -u -- "$word")
+		return
+		;;
 	--store)
 		mapfile -t COMPREPLY < <(compgen -d -- "$word")
 		return
 		;;
-	-j | --jobs | --max-memory | --level | --key) return ;;
-	nixcache) words='push pull use sign status lock unlock --help --version' ;;
+	-j | --jobs | --max-memory | --level | --key | -l | --listen | \
+		--priority) return ;;
+	nixcache) words='push pull serve use sign status lock unlock --help --version' ;;
 	*)
 		case ${COMP_WORDS[1]} in
 		push | sign)
@@ -46,6 +51,11 @@ _nixcache() {
 			fi
 			words='--from --store --no-closure --stdin --jobs
 				--dry-run --json --quiet --help'
+			;;
+		serve)
+			words='--listen --cache --allow-push --allow-user
+				--password-file --priority --redirect --proxy
+				--help'
 			;;
 		sign)
 			words='--cache --key --recursive --store --stdin --json

@@ -7,9 +7,10 @@ function __nixcache_caches
         string match -v '"*'
 end
 
-set -l commands push pull use sign status lock unlock
+set -l commands push pull serve use sign status lock unlock
 complete -c nixcache -n "not __fish_seen_subcommand_from $commands" -f -a push -d 'Put store paths into a cache'
 complete -c nixcache -n "not __fish_seen_subcommand_from $commands" -f -a pull -d 'Fetch store paths from a cache'
+complete -c nixcache -n "not __fish_seen_subcommand_from $commands" -f -a serve -d 'Offer caches to stock Nix on this machine'
 complete -c nixcache -n "not __fish_seen_subcommand_from $commands" -f -a use -d 'Tell Nix of a cache'
 complete -c nixcache -n "not __fish_seen_subcommand_from $commands" -f -a sign -d 'Add signatures to paths of the local store'
 complete -c nixcache -n "not __fish_seen_subcommand_from $commands" -f -a status -d 'Say what the agent holds'
@@ -40,6 +41,16 @@ complete -c nixcache -n $pull -l stdin -d 'Read paths from standard input'
 complete -c nixcache -n $pull -s j -l jobs -x -d 'Imports at once'
 complete -c nixcache -n $pull -s n -l dry-run -d 'Only say what would be pulled'
 complete -c nixcache -n $pull -l json -d 'One object an event'
+
+set -l serve '__fish_seen_subcommand_from serve'
+complete -c nixcache -n $serve -f -s l -l listen -x -d 'Where: host and port'
+complete -c nixcache -n $serve -s c -l cache -x -a '(__nixcache_caches)' -d 'A cache to serve'
+complete -c nixcache -n $serve -f -l allow-push -d 'Take what nix copy sends'
+complete -c nixcache -n $serve -l allow-user -x -a '(__fish_complete_users)' -d 'Who may connect'
+complete -c nixcache -n $serve -l password-file -r -d 'Password to ask for'
+complete -c nixcache -n $serve -l priority -x -d 'For Nix'
+complete -c nixcache -n $serve -f -l redirect -d 'Send archive requests on'
+complete -c nixcache -n $serve -f -l proxy -d 'Pass archives through'
 
 set -l use '__fish_seen_subcommand_from use'
 complete -c nixcache -n $use -f -a '(__nixcache_caches)'
