@@ -13,7 +13,7 @@
 
 #define BODY_LEN 768
 
-/* NOLINTNEXTLINE(readability-function-size): libmicrohttpd's parameters */
+/* NOLINTNEXTLINE(readability-*): libmicrohttpd's parameters */
 static enum MHD_Result answer(void *argument, struct MHD_Connection *connection,
                               const char *url, const char *method,
                               const char *version, const char *body,
