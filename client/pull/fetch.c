@@ -170,7 +170,7 @@ static void begin(struct fetch *f, size_t index)
 	f->active[f->active_count++] = index;
 	f->ahead += f->downloads[index]->ahead;
 	name_path(f, index, name);
-	progress_started(f->request.progress, name, path->info.path.nar_size);
+	progress_started(f->request.progress, name, path->info->path.nar_size);
 }
 
 static bool has_room(const struct fetch *f, size_t index)
@@ -226,7 +226,7 @@ static void note_imported(struct fetch *f, size_t index)
 	f->result.pulled++;
 	name_path(f, index, path);
 	progress_done(f->request.progress, path,
-	              path_at(f, index)->info.path.nar_size,
+	              path_at(f, index)->info->path.nar_size,
 	              conduit_total(f->downloads[index]->conduit));
 	release_dependents(f, index);
 }

@@ -221,7 +221,7 @@ static void show_plan(const struct pull *p)
 		char name[STORE_PATH_SIZE];
 
 		name_path(p, path, name);
-		progress_would_do(p->progress, name, path->info.path.nar_size);
+		progress_would_do(p->progress, name, path->info->path.nar_size);
 	}
 }
 

@@ -11,16 +11,27 @@ _nixcache() {
 	local words=
 
 	case $before in
-	-t | --to | -f | --from) words=$(_nixcache_caches) ;;
+	-t | --to | -f | --from | -c | --cache) words=$(_nixcache_caches) ;;
+	--file | --netrc | --password-file)
+		mapfile -t COMPREPLY < <(compgen -f -- "$word")
+		return
+		;;
+	-u | --url | -k | --public-key) return ;;
 	--compression) words='zstd xz none' ;;
+	--allow-user)
+		mapfile -t COMPREPLY < <(compgen -u -- "$word")
+		return
+		;;
 	--store)
 		mapfile -t COMPREPLY < <(compgen -d -- "$word")
 		return
 		;;
-	-j | --jobs | --max-memory | --level | --key | --op | --vault | --field)
-		return
+	-j | --jobs | --max-memory | --level | --key | -l | --listen | \
+		--priority | --op | --vault | --field) return ;;
+	nixcache)
+		words='push pull serve use sign verify ls info url keygen
+			status lock unlock --help --version'
 		;;
-	nixcache) words='push pull status lock unlock --help --version' ;;
 	*)
 		case ${COMP_WORDS[1]} in
 		push | sign)
@@ -44,12 +55,22 @@ _nixcache() {
 			words='--from --store --no-closure --stdin --jobs
 				--dry-run --json --quiet --help'
 			;;
+		serve)
+			words='--listen --cache --allow-push --allow-user
+				--password-file --priority --redirect --proxy
+				--help'
+			;;
 		sign)
 			words='--cache --key --recursive --store --stdin --json
 				--quiet --help'
 			;;
 		keygen) words='--op --vault --field --help' ;;
 		status) words='--json --hardening --help' ;;
+		use)
+			words="--url --direct --public-key --password-file
+				--netrc --file --write --remove --json --quiet
+				--help $(_nixcache_caches)"
+			;;
 		lock | unlock) words='--quiet --help' ;;
 		esac
 		;;

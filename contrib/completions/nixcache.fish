@@ -7,9 +7,11 @@ function __nixcache_caches
         string match -v '"*'
 end
 
-set -l commands push pull status lock unlock
+set -l commands push pull serve use sign verify ls info url keygen status lock unlock
 complete -c nixcache -n "not __fish_seen_subcommand_from $commands" -f -a push -d 'Put store paths into a cache'
 complete -c nixcache -n "not __fish_seen_subcommand_from $commands" -f -a pull -d 'Fetch store paths from a cache'
+complete -c nixcache -n "not __fish_seen_subcommand_from $commands" -f -a serve -d 'Offer caches to stock Nix on this machine'
+complete -c nixcache -n "not __fish_seen_subcommand_from $commands" -f -a use -d 'Tell Nix of a cache'
 complete -c nixcache -n "not __fish_seen_subcommand_from $commands" -f -a sign -d 'Add signatures to paths of the local store'
 complete -c nixcache -n "not __fish_seen_subcommand_from $commands" -f -a keygen -d 'Make a key pair for signing'
 complete -c nixcache -n "not __fish_seen_subcommand_from $commands" -f -a status -d 'Say what the agent holds'
@@ -40,6 +42,29 @@ complete -c nixcache -n $pull -l stdin -d 'Read paths from standard input'
 complete -c nixcache -n $pull -s j -l jobs -x -d 'Imports at once'
 complete -c nixcache -n $pull -s n -l dry-run -d 'Only say what would be pulled'
 complete -c nixcache -n $pull -l json -d 'One object an event'
+
+set -l serve '__fish_seen_subcommand_from serve'
+complete -c nixcache -n $serve -f -s l -l listen -x -d 'Where: host and port'
+complete -c nixcache -n $serve -s c -l cache -x -a '(__nixcache_caches)' -d 'A cache to serve'
+complete -c nixcache -n $serve -f -l allow-push -d 'Take what nix copy sends'
+complete -c nixcache -n $serve -l allow-user -x -a '(__fish_complete_users)' -d 'Who may connect'
+complete -c nixcache -n $serve -l password-file -r -d 'Password to ask for'
+complete -c nixcache -n $serve -l priority -x -d 'For Nix'
+complete -c nixcache -n $serve -f -l redirect -d 'Send archive requests on'
+complete -c nixcache -n $serve -f -l proxy -d 'Pass archives through'
+
+set -l use '__fish_seen_subcommand_from use'
+complete -c nixcache -n $use -f -a '(__nixcache_caches)'
+complete -c nixcache -n $use -s u -l url -x -d 'Where Nix finds it'
+complete -c nixcache -n $use -l direct -d 'Without serve'
+complete -c nixcache -n $use -s k -l public-key -x -d 'Trust it'
+complete -c nixcache -n $use -l password-file -r -d 'That of serve'
+complete -c nixcache -n $use -l netrc -r -d 'Instead of the one in use'
+complete -c nixcache -n $use -l file -r -d 'Instead of the usual one'
+complete -c nixcache -n $use -s w -l write -d 'Put it into the file'
+complete -c nixcache -n $use -l remove -d 'Take it out again'
+complete -c nixcache -n $use -l json -d 'As one object'
+complete -c nixcache -n $use -s q -l quiet -d 'Only errors'
 
 set -l sign '__fish_seen_subcommand_from sign'
 complete -c nixcache -n $sign -l cache -x -a '(__nixcache_caches)' -d 'Whose keys sign'
