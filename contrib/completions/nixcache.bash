@@ -11,14 +11,14 @@ _nixcache() {
 	local words=
 
 	case $before in
-	-t | --to) words=$(_nixcache_caches) ;;
+	-t | --to | --cache) words=$(_nixcache_caches) ;;
 	--compression) words='zstd xz none' ;;
 	--store)
 		mapfile -t COMPREPLY < <(compgen -d -- "$word")
 		return
 		;;
-	-j | --jobs | --max-memory | --level) return ;;
-	nixcache) words='push status lock unlock --help --version' ;;
+	-j | --jobs | --max-memory | --level | -e | --expires) return ;;
+	nixcache) words='push ls info url status lock unlock --help --version' ;;
 	*)
 		case ${COMP_WORDS[1]} in
 		push)
@@ -29,6 +29,15 @@ _nixcache() {
 			words='--to --store --no-closure --full --stdin --jobs
 				--max-memory --compression --level --dry-run
 				--json --quiet --help'
+			;;
+		ls) words='--cache --long --raw --json --help' ;;
+		info) words='--cache --no-probe-write --json --help' ;;
+		url)
+			if [[ $word != -* ]]; then
+				mapfile -t COMPREPLY < <(compgen -f -- "$word")
+				return
+			fi
+			words='--cache --expires --narinfo --stdin --json --help'
 			;;
 		status) words='--json --hardening --help' ;;
 		lock | unlock) words='--quiet --help' ;;

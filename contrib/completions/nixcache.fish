@@ -7,8 +7,11 @@ function __nixcache_caches
         string match -v '"*'
 end
 
-set -l commands push status lock unlock
+set -l commands push ls info url status lock unlock
 complete -c nixcache -n "not __fish_seen_subcommand_from $commands" -f -a push -d 'Put store paths into a cache'
+complete -c nixcache -n "not __fish_seen_subcommand_from $commands" -f -a ls -d 'List what a cache holds'
+complete -c nixcache -n "not __fish_seen_subcommand_from $commands" -f -a info -d 'Show what a cache is and can do'
+complete -c nixcache -n "not __fish_seen_subcommand_from $commands" -f -a url -d 'Print a URL that is good for a while'
 complete -c nixcache -n "not __fish_seen_subcommand_from $commands" -f -a status -d 'Say what the agent holds'
 complete -c nixcache -n "not __fish_seen_subcommand_from $commands" -f -a lock -d 'Wipe the secrets'
 complete -c nixcache -n "not __fish_seen_subcommand_from $commands" -f -a unlock -d 'Fetch the secrets'
@@ -28,6 +31,15 @@ complete -c nixcache -n $push -l level -x -d 'Of compression'
 complete -c nixcache -n $push -s n -l dry-run -d 'Only say what would be pushed'
 complete -c nixcache -n $push -l json -d 'One object an event'
 complete -c nixcache -n '__fish_seen_subcommand_from push lock unlock' -s q -l quiet -d 'Only errors'
+
+complete -c nixcache -n '__fish_seen_subcommand_from ls info url' -l cache -x -a '(__nixcache_caches)' -d 'Cache'
+complete -c nixcache -n '__fish_seen_subcommand_from ls info url' -l json -d 'For a program'
+complete -c nixcache -n '__fish_seen_subcommand_from ls' -f -s l -l long -d 'Sizes and times, too'
+complete -c nixcache -n '__fish_seen_subcommand_from ls' -f -l raw -d 'Objects by their keys'
+complete -c nixcache -n '__fish_seen_subcommand_from info' -f -l no-probe-write -d 'Try nothing that writes'
+complete -c nixcache -n '__fish_seen_subcommand_from url' -s e -l expires -x -d 'How long it is good'
+complete -c nixcache -n '__fish_seen_subcommand_from url' -l narinfo -d 'Of the narinfo'
+complete -c nixcache -n '__fish_seen_subcommand_from url' -l stdin -d 'Read paths from standard input'
 
 set -l status_ '__fish_seen_subcommand_from status'
 complete -c nixcache -n $status_ -f -l json -d 'As one object'

@@ -28,6 +28,7 @@ client/push       : protocol client:files client/cache client/store client/pack 
 client/pull       : protocol client:files client/cache client/catalog client/nixconf client/pack client/pipe client/store client/ui
 client/serve      : protocol client:files client/cache client/catalog client/pack client/pipe
 client/catalog    : protocol client/cache client/pack
+client/survey     : protocol client:files client/cache client/catalog
 client/cache      : protocol client:files client/pipe client/transfer
 client/nixconf    : protocol
 client/store      : protocol
