@@ -27,7 +27,7 @@ _nixcache() {
 		return
 		;;
 	-j | --jobs | --max-memory | --level | --key | -l | --listen | \
-		--priority | --op | --vault | --field) return ;;
+		--priority | --op | --vault | --field | -e | --expires) return ;;
 	nixcache)
 		words='push pull serve use sign verify ls info url keygen
 			status lock unlock --help --version'
@@ -71,6 +71,15 @@ _nixcache() {
 			fi
 			words='--cache --store --all --deep --ignore-missing
 				--stdin --json --quiet --help'
+			;;
+		ls) words='--cache --long --raw --json --help' ;;
+		info) words='--cache --no-probe-write --json --help' ;;
+		url)
+			if [[ $word != -* ]]; then
+				mapfile -t COMPREPLY < <(compgen -f -- "$word")
+				return
+			fi
+			words='--cache --expires --narinfo --stdin --json --help'
 			;;
 		keygen) words='--op --vault --field --help' ;;
 		status) words='--json --hardening --help' ;;

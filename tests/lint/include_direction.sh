@@ -30,6 +30,7 @@ client/serve      : protocol client:files client/cache client/catalog client/pac
 client/keygen     : protocol
 client/sign       : protocol client:files client/cache client/catalog client/store
 client/catalog    : protocol client/cache client/pack
+client/survey     : protocol client:files client/cache client/catalog
 client/cache      : protocol client:files client/pipe client/transfer
 client/nixconf    : protocol
 client/store      : protocol
