@@ -117,35 +117,43 @@ static void count(const struct session *session, struct contents *contents)
 		memcpy(contents->why, walk.why, sizeof(contents->why));
 }
 
-static int show(const struct options *o, const struct session *session)
+/* All that is known; counts on the way, with what is known already on the
+ * terminal.  0 or -errno. */
+static int print(const struct options *o, const struct session *session,
+                 const struct probe *probe)
 {
 	struct contents contents = { .is_known = false };
+
+	if (!o->is_json)
+		probe_report_print(session->config, probe);
+	if (probe->is_reachable)
+		count(session, &contents);
+	if (o->is_json) {
+		return probe_report_print_json(session->config, probe,
+		                               &contents);
+	}
+	if (probe->is_reachable)
+		probe_report_print_contents(&contents);
+	return 0;
+}
+
+static int show(const struct options *o, const struct session *session)
+{
 	struct probe probe;
 	int rc = probe_run(session, o->manner, &probe);
 
+	if (rc == 0)
+		rc = print(o, session, &probe);
 	if (rc < 0) {
 		log_error("info: %s", strerror(-rc));
 		return EXIT_FAILED;
 	}
-	if (!o->is_json)
-		probe_report_print(session->config, &probe);
-	if (probe.is_reachable)
-		count(session, &contents);
-	if (o->is_json) {
-		rc = probe_report_print_json(session->config, &probe,
-		                             &contents);
-	} else if (probe.is_reachable) {
-		probe_report_print_contents(&contents);
-	}
 	if (probe.left_behind[0])
 		log_warn("info: left behind: %s", probe.left_behind);
-	if (rc < 0)
-		log_error("info: %s", strerror(-rc));
-	if (!probe.is_reachable)
-		log_error("info: %s", probe.why);
-	if (!probe.is_reachable)
-		return probe.exit_status;
-	return rc < 0 ? EXIT_FAILED : EXIT_DONE;
+	if (probe.is_reachable)
+		return EXIT_DONE;
+	log_error("info: %s", probe.why);
+	return probe.exit_status;
 }
 
 int cmd_info(int argc, char **argv)

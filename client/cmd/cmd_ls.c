@@ -68,6 +68,11 @@ static struct options parse(int argc, char **argv)
 		o.prefix = argv[cli.operand++];
 	if (cli.operand < argc)
 		usage_wrong(&usage, "ls: one PREFIX at most");
+	if (o.is_raw && o.prefix &&
+	    !object_key_prefix_is_valid(o.prefix, strlen(o.prefix))) {
+		usage_wrong(&usage, "ls: no object of a cache begins like "
+		                    "that PREFIX");
+	}
 	return o;
 }
 
@@ -154,9 +159,6 @@ static int list_objects(const struct options *o, const struct session *session)
 	bool is_heard = true;
 	int rc;
 
-	if (!object_key_prefix_is_valid(prefix, strlen(prefix)))
-		usage_wrong(&usage, "ls: no object of a cache begins like "
-		                    "that PREFIX");
 	walk_init(&walk, session->cache, prefix);
 	while (is_heard && (rc = walk_next(&walk)) == 1) {
 		for (size_t i = 0; is_heard && i < walk.page->count; i++)

@@ -103,9 +103,10 @@ static int print(const struct task *t, const struct place *place,
 	buffer_init(&line, URL_LINE_MAX);
 	if (t->options->is_json) {
 		buffer_append_char(&line, '{');
-		if (place->base[0])
+		if (place->base[0]) {
 			json_put_text_member(&line, "path",
 			                     bytes_of_text(path));
+		}
 		json_put_text_member(&line, "key", bytes_of_text(place->key));
 		json_put_text_member(&line, "url", bytes_of_text(url));
 		if (expires_at > 0)
@@ -161,9 +162,10 @@ static int print_presigned(const struct task *t, const struct place *places,
 	for (size_t i = 0; i < count; i++) {
 		const struct agent_signed_request *given = &signed_requests[i];
 
-		if (exit_status == EXIT_DONE)
+		if (exit_status == EXIT_DONE) {
 			exit_status = print(t, &places[i], given->url,
 			                    given->expires_at);
+		}
 		agent_signed_request_clear(&signed_requests[i]);
 	}
 	return exit_status;
@@ -196,9 +198,10 @@ static int print_all(const struct task *t, const struct place *places,
 	int exit_status = EXIT_DONE;
 
 	if (t->uri->kind != STORE_URI_FILE) {
-		if (isatty(STDERR_FILENO))
+		if (isatty(STDERR_FILENO)) {
 			log_warn("url: whoever has such a URL can fetch the "
 			         "object until it expires");
+		}
 		return print_presigned(t, places, count);
 	}
 	for (size_t i = 0; i < count && exit_status == EXIT_DONE; i++)

@@ -84,9 +84,10 @@ static void print_cache_info(const struct probe *probe)
 	case PROBE_INFO_READ:
 		(void)printf(LABEL "StoreDir %s", "cache info",
 		             probe->cache_info.store_dir);
-		if (probe->cache_info.priority >= 0)
+		if (probe->cache_info.priority >= 0) {
 			(void)printf(", Priority %d",
 			             probe->cache_info.priority);
+		}
 		(void)printf(", WantMassQuery %d\n",
 		             probe->cache_info.want_mass_query);
 		break;
@@ -170,9 +171,10 @@ static void put_rows(struct buffer *out, const char *key,
 			bytes_of_text(finding->answer == PROBE_NOT_PROBED
 		                              ? "notProbed"
 		                              : answer_text(finding->answer)));
-		if (finding->why[0])
+		if (finding->why[0]) {
 			json_put_text_member(out, "why",
 			                     bytes_of_text(finding->why));
+		}
 		buffer_append_char(out, '}');
 	}
 	buffer_append_char(out, '}');
@@ -186,9 +188,10 @@ static void put_cache_info(struct buffer *out, const struct probe *probe)
 	buffer_append_char(out, '{');
 	json_put_text_member(out, "storeDir",
 	                     bytes_of_text(probe->cache_info.store_dir));
-	if (probe->cache_info.priority >= 0)
+	if (probe->cache_info.priority >= 0) {
 		json_put_int_member(out, "priority",
 		                    probe->cache_info.priority);
+	}
 	put_bool_member(out, "wantMassQuery",
 	                probe->cache_info.want_mass_query);
 	buffer_append_char(out, '}');
@@ -207,17 +210,19 @@ static void put_probe(struct buffer *out, const struct probe *probe)
 {
 	json_put_int_member(out, "requestMicroseconds",
 	                    (int64_t)probe->request_us);
-	if (probe->has_clock)
+	if (probe->has_clock) {
 		json_put_int_member(out, "clockSkewSeconds",
 		                    probe->clock_skew_s);
+	}
 	put_cache_info(out, probe);
 	put_rows(out, "access", probe, permissions,
 	         sizeof(permissions) / sizeof(permissions[0]));
 	put_rows(out, "features", probe, features,
 	         sizeof(features) / sizeof(features[0]));
-	if (probe->left_behind[0])
+	if (probe->left_behind[0]) {
 		json_put_text_member(out, "leftBehind",
 		                     bytes_of_text(probe->left_behind));
+	}
 }
 
 int probe_report_print_json(const struct agent_cache *cache,

@@ -104,7 +104,7 @@ static int ask_needed(struct survey *s, size_t first)
 
 static int add_references(struct survey *s, const struct pull_path *path)
 {
-	const struct strings *references = &path->info.path.references;
+	const struct strings *references = &path->info->path.references;
 	int rc = 0;
 
 	for (size_t i = 0; i < references->count && rc == 0; i++) {
@@ -135,13 +135,16 @@ static int read_entry(struct survey *s, struct pull_path *path,
 		.store_dir = s->store_dir,
 	};
 	char why[ENTRY_WHY_MAX], key[OBJECT_KEY_MAX + 1];
-	int rc = entry_read(result, &question, &path->info, why);
+	int rc = -ENOMEM;
 
+	path->info = calloc(1, sizeof(*path->info));
+	if (path->info)
+		rc = entry_read(result, &question, path->info, why);
 	if (rc == -EBADMSG)
 		return spoil(path, why);
 	if (rc < 0)
 		return rc;
-	if (entry_nar_key(&path->info, key) < 0)
+	if (entry_nar_key(path->info, key) < 0)
 		return spoil(path, "its URL is not one inside the cache");
 	path->state = PULL_FOUND;
 	return add_references(s, path);

@@ -382,7 +382,10 @@ static enum MHD_Result answer_receipt(struct caller *caller)
 	               (size_t)(target_cache(caller) - options->site->caches),
 	               caller->route.key);
 	return queue(caller, status,
-	             reply_sentence(receipt_text(caller->receipt), 0));
+	             reply_sentence(receipt_text(caller->receipt),
+	                            status == MHD_HTTP_SERVICE_UNAVAILABLE
+	                                    ? ERRAND_RETRY_SECONDS
+	                                    : 0));
 }
 
 enum MHD_Result caller_answer(struct caller *caller, const char *method,

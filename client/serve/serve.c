@@ -298,10 +298,10 @@ static int step(struct serve *s)
 static void settle_rest(struct serve *s)
 {
 	struct pollfd event = { s->orders_fd, POLLIN, 0 };
-	long long left;
 
 	while (site_pending(&s->site) > 0) {
-		left = s->end_at - clock_boot_ms();
+		long long left = s->end_at - clock_boot_ms();
+
 		if (left <= 0)
 			return;
 		if (poll(&event, 1, (int)left) > 0)

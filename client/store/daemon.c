@@ -13,6 +13,7 @@ enum question {
 	QUESTION_TEMP_ROOT,
 	QUESTION_ENSURE,
 	QUESTION_VALID,
+	QUESTION_SUBSTITUTABLE,
 	QUESTION_SIGNATURES,
 };
 
@@ -32,6 +33,7 @@ static int get_answer(struct daemon *d, enum question question, size_t *used,
 		return worker_get_path_info(in, d->store_dir, used,
 		                            &answer->info);
 	case QUESTION_VALID:
+	case QUESTION_SUBSTITUTABLE:
 		return worker_get_valid(in, d->store_dir, used, &answer->valid);
 	case QUESTION_TEMP_ROOT:
 	case QUESTION_ENSURE:
@@ -79,6 +81,7 @@ static void ask(struct daemon *d, enum question question, const char *base)
 	case QUESTION_ENSURE:
 		worker_put_ensure(out, d->store_dir, base);
 		break;
+	case QUESTION_SUBSTITUTABLE:
 	case QUESTION_VALID: /* about many paths, and with more than a path */
 	case QUESTION_SIGNATURES:
 		break;
@@ -159,30 +162,35 @@ int daemon_ensure(struct daemon *daemon, const char *base,
 	return rc;
 }
 
-static int query_valid(struct daemon *d, const struct strings *bases,
-                       bool *ret_valid, struct daemon_error *error)
+static int query_some(struct daemon *d, enum question question,
+                      const struct strings *bases, bool *ret_found,
+                      struct daemon_error *error)
 {
 	struct answer answer = { .valid = { .items = NULL } };
+	struct buffer *out = channel_queue(d->channel);
 	int rc;
 
-	worker_put_query_valid(channel_queue(d->channel), d->version,
-	                       d->store_dir, bases);
-	rc = await_answer(d, QUESTION_VALID, &answer, error);
+	if (question == QUESTION_SUBSTITUTABLE) {
+		worker_put_query_substitutable(out, d->store_dir, bases);
+	} else {
+		worker_put_query_valid(out, d->version, d->store_dir, bases);
+	}
+	rc = await_answer(d, question, &answer, error);
 	if (rc < 0)
 		return rc;
 
 	for (size_t i = 0; i < bases->count; i++)
-		ret_valid[i] = strings_contain(&answer.valid, bases->items[i]);
+		ret_found[i] = strings_contain(&answer.valid, bases->items[i]);
 	strings_clear(&answer.valid);
 	return 0;
 }
 
-int daemon_query_valid(struct daemon *daemon, const struct strings *bases,
-                       bool *ret_valid, struct daemon_error *error)
+static int query_many(struct daemon *d, enum question question,
+                      const struct strings *bases, bool *ret_found,
+                      struct daemon_error *error)
 {
-	int rc;
+	int rc = check_bases(d, bases, error);
 
-	rc = check_bases(daemon, bases, error);
 	for (size_t i = 0; rc == 0 && i < bases->count; i += WORKER_VALID_MAX) {
 		size_t left = bases->count - i;
 		struct strings some = {
@@ -191,8 +199,28 @@ int daemon_query_valid(struct daemon *daemon, const struct strings *bases,
 			                                 : WORKER_VALID_MAX,
 		};
 
-		rc = query_valid(daemon, &some, ret_valid + i, error);
+		rc = query_some(d, question, &some, ret_found + i, error);
 	}
+	return rc;
+}
+
+int daemon_query_valid(struct daemon *daemon, const struct strings *bases,
+                       bool *ret_valid, struct daemon_error *error)
+{
+	return query_many(daemon, QUESTION_VALID, bases, ret_valid, error);
+}
+
+/* The daemon asks the network meanwhile. */
+int daemon_query_substitutable(struct daemon *daemon,
+                               const struct strings *bases, bool *ret_found,
+                               struct daemon_error *error)
+{
+	int rc;
+
+	daemon->channel->timeout_ms = DAEMON_BUSY_MS;
+	rc = query_many(daemon, QUESTION_SUBSTITUTABLE, bases, ret_found,
+	                error);
+	daemon->channel->timeout_ms = CHANNEL_TIMEOUT_MS;
 	return rc;
 }
 

@@ -37,6 +37,13 @@ must_check int daemon_query_valid(struct daemon *daemon,
                                   const struct strings *bases, bool *ret_valid,
                                   struct daemon_error *error);
 
+/* ret_found[i] says whether one of Nix's own substituters has bases[i]: those
+ * that want to be asked about many paths.  They are asked over the network. */
+must_check int daemon_query_substitutable(struct daemon *daemon,
+                                          const struct strings *bases,
+                                          bool *ret_found,
+                                          struct daemon_error *error);
+
 /* Adds signatures (name:base64) to a path of the store.  -ENOENT if it is not
  * valid; -EPERM where only trusted users may (before Nix 2.17). */
 must_check int daemon_add_signatures(struct daemon *daemon, const char *base,

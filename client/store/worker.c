@@ -7,10 +7,11 @@
 #define MAGIC_CLIENT 0x6e697863U
 #define MAGIC_DAEMON 0x6478696fU
 
-#define OP_ENSURE_PATH       10U
-#define OP_ADD_TEMP_ROOT     11U
-#define OP_QUERY_PATH_INFO   26U
-#define OP_QUERY_VALID_PATHS 31U
+#define OP_ENSURE_PATH               10U
+#define OP_ADD_TEMP_ROOT             11U
+#define OP_QUERY_PATH_INFO           26U
+#define OP_QUERY_VALID_PATHS         31U
+#define OP_QUERY_SUBSTITUTABLE_PATHS 32U
 
 /* Four letters each, little endian: "stla", "cptx", "golm"... */
 #define STDERR_LAST           0x616c7473U
@@ -202,6 +203,13 @@ void worker_put_query_valid(struct buffer *out, uint64_t version,
 	worker_put_paths(out, store_dir, bases);
 	if (version >= VERSION_MAY_SUBSTITUTE)
 		buffer_put_u64_le(out, 0);
+}
+
+void worker_put_query_substitutable(struct buffer *out, const char *store_dir,
+                                    const struct strings *bases)
+{
+	buffer_put_u64_le(out, OP_QUERY_SUBSTITUTABLE_PATHS);
+	worker_put_paths(out, store_dir, bases);
 }
 
 int worker_get_done(struct bytes in, size_t *ret_used)

@@ -78,6 +78,11 @@ void worker_put_ensure(struct buffer *out, const char *store_dir,
 void worker_put_query_valid(struct buffer *out, uint64_t version,
                             const char *store_dir, const struct strings *bases);
 
+/* Which of at most WORKER_VALID_MAX paths a substituter of the daemon has;
+ * answered like the one above. */
+void worker_put_query_substitutable(struct buffer *out, const char *store_dir,
+                                    const struct strings *bases);
+
 /* Only of a path that is valid: the daemon dies over another.  Signatures
  * that are no name:base64 of 64 bytes are left out. */
 void worker_put_add_signatures(struct buffer *out, const char *store_dir,

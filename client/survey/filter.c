@@ -77,6 +77,8 @@ static int set_path(const char *word, const char *store_dir,
 	}
 	len = strcspn(base, "/");
 	filter->is_whole = base[len] == '/';
+	if (filter->is_whole && !store_path_base_is_valid(base, len))
+		return refuse(word, "it lies in no store path", why);
 	return set_base(word, base, len, filter, why);
 }
 

@@ -87,12 +87,6 @@ int paths_exit_status(const struct paths *paths)
 	return paths->exit_status;
 }
 
-static int fail(struct paths *p, int rc)
-{
-	(void)snprintf(p->why, sizeof(p->why), "%s", strerror(-rc));
-	return rc;
-}
-
 static int ask(struct paths *p, const struct cache_object *object)
 {
 	struct slot *slot = &p->slots[p->next % SLOT_COUNT];
@@ -273,29 +267,45 @@ static bool is_under_way(const struct slot *slot)
 	return slot->state == SLOT_ASKED || slot->state == SLOT_LOOKING;
 }
 
+/* One step nearer to a first slot that is not under way.  1: gone; 0: there
+ * will be none. */
+static int approach(struct paths *p)
+{
+	int rc = ask_more(p);
+
+	if (rc == 0 && p->first == p->next)
+		return next_page(p);
+	if (rc == 0)
+		rc = move(p);
+	if (rc < 0 && !p->why[0])
+		(void)snprintf(p->why, sizeof(p->why), "%s", strerror(-rc));
+	return rc < 0 ? rc : 1;
+}
+
+/* NULL: still under way, or none. */
+static const struct slot *take_first(struct paths *p)
+{
+	const struct slot *slot = &p->slots[p->first % SLOT_COUNT];
+
+	if (p->first == p->next || is_under_way(slot))
+		return NULL;
+	p->first++;
+	return slot;
+}
+
 int paths_next(struct paths *paths, const struct path_row **ret_row)
 {
-	for (;;) {
-		const struct slot *slot =
-			&paths->slots[paths->first % SLOT_COUNT];
-		int rc = ask_more(paths);
+	int rc = 1;
 
-		if (rc < 0)
-			return fail(paths, rc);
-		if (paths->first == paths->next) {
-			rc = next_page(paths);
-			if (rc != 1)
-				return rc;
-		} else if (is_under_way(slot)) {
-			rc = move(paths);
-			if (rc < 0)
-				return paths->why[0] ? rc : fail(paths, rc);
-		} else {
-			paths->first++;
-			if (slot->state == SLOT_READY) {
-				*ret_row = &slot->row;
-				return 1;
-			}
+	while (rc == 1) {
+		const struct slot *slot = take_first(paths);
+
+		if (slot && slot->state == SLOT_READY) {
+			*ret_row = &slot->row;
+			return 1;
 		}
+		if (!slot)
+			rc = approach(paths);
 	}
+	return rc;
 }

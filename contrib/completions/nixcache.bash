@@ -12,13 +12,14 @@ _nixcache() {
 
 	case $before in
 	-t | --to | -f | --from | -c | --cache) words=$(_nixcache_caches) ;;
+	--file | --netrc | --password-file)
+		mapfile -t COMPREPLY < <(compgen -f -- "$word")
+		return
+		;;
+	-u | --url | -k | --public-key) return ;;
 	--compression) words='zstd xz none' ;;
 	--allow-user)
 		mapfile -t COMPREPLY < <(compgen -u -- "$word")
-		return
-		;;
-	--password-file)
-		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 		return
 		;;
 	--store)
@@ -26,8 +27,11 @@ _nixcache() {
 		return
 		;;
 	-j | --jobs | --max-memory | --level | --key | -l | --listen | \
-		--priority) return ;;
-	nixcache) words='push pull serve status lock unlock --help --version' ;;
+		--priority | --op | --vault | --field | -e | --expires) return ;;
+	nixcache)
+		words='push pull serve use sign verify ls info url keygen
+			status lock unlock --help --version'
+		;;
 	*)
 		case ${COMP_WORDS[1]} in
 		push | sign)
@@ -60,7 +64,30 @@ _nixcache() {
 			words='--cache --key --recursive --store --stdin --json
 				--quiet --help'
 			;;
+		verify)
+			if [[ $word != -* ]]; then
+				mapfile -t COMPREPLY < <(compgen -f -- "$word")
+				return
+			fi
+			words='--cache --store --all --deep --ignore-missing
+				--stdin --json --quiet --help'
+			;;
+		ls) words='--cache --long --raw --json --help' ;;
+		info) words='--cache --no-probe-write --json --help' ;;
+		url)
+			if [[ $word != -* ]]; then
+				mapfile -t COMPREPLY < <(compgen -f -- "$word")
+				return
+			fi
+			words='--cache --expires --narinfo --stdin --json --help'
+			;;
+		keygen) words='--op --vault --field --help' ;;
 		status) words='--json --hardening --help' ;;
+		use)
+			words="--url --direct --public-key --password-file
+				--netrc --file --write --remove --json --quiet
+				--help $(_nixcache_caches)"
+			;;
 		lock | unlock) words='--quiet --help' ;;
 		esac
 		;;

@@ -13,7 +13,8 @@
 
 #define BODY_LEN 768
 
-/* NOLINTNEXTLINE(readability-function-size): libmicrohttpd's parameters */
+/* NOLINTBEGIN(readability-function-size,readability-non-const-parameter):
+ * libmicrohttpd's parameters */
 static enum MHD_Result answer(void *argument, struct MHD_Connection *connection,
                               const char *url, const char *method,
                               const char *version, const char *body,
@@ -32,6 +33,7 @@ static enum MHD_Result answer(void *argument, struct MHD_Connection *connection,
 	}
 	return MHD_queue_response(connection, MHD_HTTP_OK, response);
 }
+/* NOLINTEND(readability-function-size,readability-non-const-parameter) */
 
 static int loop(struct MHD_Daemon *daemon)
 {

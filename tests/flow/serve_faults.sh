@@ -172,6 +172,38 @@ check 'leave room for others' http 200 "$(narinfo_url "$top")"
 exec {fd}>&-
 wait $holder
 
+# Users who may not.
+stranger_connections() {
+	setpriv --reuid 65534 --clear-groups /usr/bin/python3 -c '
+import socket, sys, urllib.parse
+url = urllib.parse.urlsplit(sys.argv[1])
+held = [socket.create_connection((url.hostname, url.port))
+        for i in range(300)]
+for s in held[16:]:
+    try:
+        assert s.recv(1) == b""
+    except ConnectionResetError:
+        pass
+print("held", flush=True)
+sys.stdin.read()' "$@"
+}
+if ((UID == 0)); then
+	check 'another user is refused' test "$(setpriv --reuid 65534 \
+		--clear-groups curl -s -o /dev/null -w '%{http_code}' \
+		"$serve_url/nix-cache-info")" = 403
+	mkfifo "$W/strange"
+	stranger_connections "$serve_url" <"$W/strange" >"$W/strangers" &
+	holder=$!
+	exec {fd}>"$W/strange"
+	check 'and keeps few connections of three hundred' \
+		wait_for 20 test -s "$W/strangers"
+	check 'so that others go on' http 200 "$(narinfo_url "$top")"
+	exec {fd}>&-
+	wait $holder
+else
+	skip 'another user is refused' 'not root'
+fi
+
 # An end in the middle.
 rm "$W/cut"
 curl -s -o "$W/cut" --limit-rate 1M "$serve_url/main/$big" &

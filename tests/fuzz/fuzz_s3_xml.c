@@ -7,16 +7,21 @@
 
 static void check_tree(const struct s3_xml *xml)
 {
+	const struct s3_xml_element *elements =
+		(const void *)xml->elements.data;
+
 	MUST(xml->count > 0 && xml->count <= S3_XML_ELEMENTS_MAX);
-	MUST(xml->elements[0].depth == 0);
+	MUST(xml->elements.len == xml->count * sizeof(*elements));
+	MUST(elements[0].depth == 0);
 	for (size_t i = 0; i < xml->count; i++) {
-		const struct s3_xml_element *e = &xml->elements[i];
+		const struct s3_xml_element *e = &elements[i];
 
 		MUST(e->name_at < xml->text.len && e->text_at < xml->text.len);
 		MUST(i == 0 || (e->depth > 0 && e->depth <= e[-1].depth + 1));
 		MUST(s3_xml_name(xml, i)[0] != '\0');
 		(void)s3_xml_text(xml, i);
 		(void)s3_xml_find(xml, i, "Key");
+		(void)s3_xml_time(s3_xml_text(xml, i));
 	}
 }
 
