@@ -165,6 +165,20 @@ static void run_put(struct cache_folder *folder, struct folder_item *item)
 	}
 }
 
+/* A bucket has no directories: those made for a key go with it, if they are
+ * empty.  The folder itself stays. */
+static void remove_empty(char *path, const char *key)
+{
+	size_t root_len = strlen(path) - strlen(key);
+	char *slash;
+
+	while ((slash = strrchr(path + root_len, '/'))) {
+		*slash = '\0';
+		if (rmdir(path) < 0)
+			return;
+	}
+}
+
 static void run_delete(struct cache_folder *folder, struct folder_item *item)
 {
 	char path[TEMP_FILE_PATH_MAX];
@@ -173,6 +187,8 @@ static void run_delete(struct cache_folder *folder, struct folder_item *item)
 	rc = folder_path(folder, item->step.key, path);
 	if (rc == 0 && unlink(path) < 0)
 		rc = -errno;
+	if (rc == 0)
+		remove_empty(path, item->step.key);
 	if (rc < 0 && !folder_is_absent(rc)) {
 		folder_fail(folder, item, "cannot delete", rc);
 	} else {

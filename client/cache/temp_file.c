@@ -67,16 +67,22 @@ static int make_directories(const char *file_path)
 	return 0;
 }
 
+/* A directory that is made may be taken away again, by another who has just
+ * deleted the last object in it. */
 static int create(const char *path)
 {
-	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+	int fd = -1;
 
-	if (fd < 0 && errno == ENOENT) {
-		int rc = make_directories(path);
+	for (unsigned i = 0; i < TRIES_MAX; i++) {
+		int rc;
 
+		fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+		if (fd >= 0 || errno != ENOENT)
+			break;
+		rc = make_directories(path);
 		if (rc < 0)
 			return rc;
-		fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+		errno = ENOENT;
 	}
 	return fd < 0 ? -errno : fd;
 }

@@ -68,6 +68,10 @@ static void apply(struct options *o, int id, const char *value)
 		o->pull.cache = value;
 		break;
 	case OPTION_STORE:
+		/* To Nix this is the machine's store, to a script it is a
+		 * variable that was never set. */
+		if (value[0] == '\0')
+			usage_wrong(&usage, "--store takes a store");
 		o->pull.store = value;
 		break;
 	case OPTION_NO_CLOSURE:

@@ -12,7 +12,7 @@
  * that lies waits for its own importer. */
 size_t download_ahead(const struct pull_path *path)
 {
-	uint64_t size = path->info.file_size;
+	uint64_t size = path->info->file_size;
 
 	if (size == 0 || size > DOWNLOAD_AHEAD_MAX)
 		return DOWNLOAD_AHEAD_MAX;
@@ -43,7 +43,7 @@ int download_begin(struct cache *cache, const struct pull_path *path,
 	}
 	d->index = path->index;
 	d->ahead = download_ahead(path);
-	rc = entry_nar_key(&path->info, d->key);
+	rc = entry_nar_key(path->info, d->key);
 	if (rc < 0) {
 		(void)snprintf(why, DOWNLOAD_WHY_MAX,
 		               "%s: its URL is not one inside the cache",
@@ -106,8 +106,8 @@ void download_hand_over(struct download *d, const struct pull_path *path,
 		.kind = IMPORT_NAR,
 		.index = d->index,
 		.base = path->base,
-		.info = &path->info.path,
-		.compression = path->info.compression,
+		.info = &path->info->path,
+		.compression = path->info->compression,
 		.in = d->conduit,
 	};
 	d->is_lent = true;

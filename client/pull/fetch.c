@@ -34,7 +34,6 @@
 #include <string.h>
 #include <sys/signalfd.h>
 
-#define ACTIVE_MAX  64
 #define AHEAD_MAX   ((size_t)48 * 1024 * 1024) /* of all downloads */
 #define TICK_MS     100
 #define EXIT_SIGNAL 128
@@ -170,15 +169,15 @@ static void begin(struct fetch *f, size_t index)
 	f->active[f->active_count++] = index;
 	f->ahead += f->downloads[index]->ahead;
 	name_path(f, index, name);
-	progress_started(f->request.progress, name, path->info.path.nar_size);
+	progress_started(f->request.progress, name, path->info->path.nar_size);
 }
 
 static bool has_room(const struct fetch *f, size_t index)
 {
 	size_t ahead = download_ahead(path_at(f, index));
 
-	return f->active_count == 0 ||
-	       (f->active_count < ACTIVE_MAX && f->ahead + ahead <= AHEAD_MAX);
+	return f->active_count == 0 || (f->active_count < FETCH_ACTIVE_MAX &&
+	                                f->ahead + ahead <= AHEAD_MAX);
 }
 
 static void begin_more(struct fetch *f)
@@ -226,7 +225,7 @@ static void note_imported(struct fetch *f, size_t index)
 	f->result.pulled++;
 	name_path(f, index, path);
 	progress_done(f->request.progress, path,
-	              path_at(f, index)->info.path.nar_size,
+	              path_at(f, index)->info->path.nar_size,
 	              conduit_total(f->downloads[index]->conduit));
 	release_dependents(f, index);
 }

@@ -6,6 +6,11 @@
 #include "client/pull/pull_plan.h"
 #include "client/ui/progress.h"
 
+/* Paths under way.  The cache must have as many connections: one that stands
+ * still until an older path is imported then never stands in the way of that
+ * path, whatever a cache says of sizes. */
+#define FETCH_ACTIVE_MAX 64
+
 struct fetch_request {
 	struct cache *cache;
 	struct importers *importers;

@@ -77,7 +77,7 @@ static size_t judge_all(const struct pull_paths *paths, const char *store_dir,
 		if (path->state != PULL_FOUND)
 			continue;
 		why = complaint(
-			trust_judge(trust, store_dir, &path->info.path));
+			trust_judge(trust, store_dir, &path->info->path));
 		if (why && bad++ < NAMED_MAX)
 			tell(store_dir, path, why, progress);
 	}

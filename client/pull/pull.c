@@ -23,8 +23,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define CONNECTIONS 48
-
 struct pull {
 	const struct pull_request *request;
 	struct progress *progress;
@@ -109,7 +107,8 @@ static int open_importers(struct pull *p)
 static int open_cache(struct pull *p)
 {
 	char why[SESSION_WHY_MAX];
-	int rc = session_open(p->request->cache, CONNECTIONS, &p->session, why);
+	int rc = session_open(p->request->cache, FETCH_ACTIVE_MAX, &p->session,
+	                      why);
 
 	if (rc != 0) {
 		log_error("pull: %s", why);
@@ -221,7 +220,7 @@ static void show_plan(const struct pull *p)
 		char name[STORE_PATH_SIZE];
 
 		name_path(p, path, name);
-		progress_would_do(p->progress, name, path->info.path.nar_size);
+		progress_would_do(p->progress, name, path->info->path.nar_size);
 	}
 }
 

@@ -24,7 +24,9 @@ static void keep(void *path)
 
 static void path_free(struct pull_path *path)
 {
-	narinfo_clear(&path->info);
+	if (path->info)
+		narinfo_clear(path->info);
+	free(path->info);
 	free(path->why);
 	free(path);
 }

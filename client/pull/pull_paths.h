@@ -29,8 +29,8 @@ struct pull_path {
 	size_t referrer; /* who first referred to it, or PULL_NO_PATH */
 	char base[STORE_PATH_BASE_SIZE];
 	char key[NAMES_NARINFO_SIZE]; /* of its narinfo */
-	struct narinfo info;
-	char *why; /* owned, or NULL */
+	struct narinfo *info;         /* owned; NULL until then */
+	char *why;                    /* owned, or NULL */
 };
 
 struct pull_paths {

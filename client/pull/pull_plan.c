@@ -58,14 +58,15 @@ static const struct pull_path *awaited(const struct pull_paths *paths,
                                        const struct pull_path *path, size_t i)
 {
 	const struct pull_path *to =
-		pull_paths_find(paths, path->info.path.references.items[i]);
+		pull_paths_find(paths, path->info->path.references.items[i]);
 
 	return to && to != path && is_to_come(to) ? to : NULL;
 }
 
 static size_t reference_count(const struct pull_path *path)
 {
-	return path->state == PULL_FOUND ? path->info.path.references.count : 0;
+	return path->state == PULL_FOUND ? path->info->path.references.count
+	                                 : 0;
 }
 
 /* first[i + 1] becomes the number of dependents of path i. */
@@ -128,7 +129,7 @@ static int tie(const struct pull_paths *paths, struct pull_plan *plan)
 
 static uint64_t cost_of(const struct pull_path *path)
 {
-	uint64_t size = path->state == PULL_FOUND ? path->info.path.nar_size
+	uint64_t size = path->state == PULL_FOUND ? path->info->path.nar_size
 	                                          : 0;
 
 	return COST_LEAST + (size < COST_MOST ? size : COST_MOST);
@@ -220,7 +221,7 @@ static int sort(const struct weighing *w)
 			continue;
 		plan->order[plan->count++] = i;
 		if (__builtin_add_overflow(plan->nar_bytes,
-		                           path->info.path.nar_size,
+		                           path->info->path.nar_size,
 		                           &plan->nar_bytes))
 			plan->nar_bytes = UINT64_MAX;
 	}

@@ -104,7 +104,7 @@ static int ask_needed(struct survey *s, size_t first)
 
 static int add_references(struct survey *s, const struct pull_path *path)
 {
-	const struct strings *references = &path->info.path.references;
+	const struct strings *references = &path->info->path.references;
 	int rc = 0;
 
 	for (size_t i = 0; i < references->count && rc == 0; i++) {
@@ -117,6 +117,13 @@ static int add_references(struct survey *s, const struct pull_path *path)
 	return rc;
 }
 
+static int spoil(struct pull_path *path, const char *why)
+{
+	path->state = PULL_BAD;
+	path->why = strdup(why);
+	return path->why ? 0 : -ENOMEM;
+}
+
 /* A narinfo that cannot be believed fails its path, not the survey: others
  * may be wrong as well, and all of them should be named. */
 static int read_entry(struct survey *s, struct pull_path *path,
@@ -127,16 +134,18 @@ static int read_entry(struct survey *s, struct pull_path *path,
 		.base = path->base,
 		.store_dir = s->store_dir,
 	};
-	char why[ENTRY_WHY_MAX];
-	int rc = entry_read(result, &question, &path->info, why);
+	char why[ENTRY_WHY_MAX], key[OBJECT_KEY_MAX + 1];
+	int rc = -ENOMEM;
 
-	if (rc == -EBADMSG) {
-		path->state = PULL_BAD;
-		path->why = strdup(why);
-		return path->why ? 0 : -ENOMEM;
-	}
+	path->info = calloc(1, sizeof(*path->info));
+	if (path->info)
+		rc = entry_read(result, &question, path->info, why);
+	if (rc == -EBADMSG)
+		return spoil(path, why);
 	if (rc < 0)
 		return rc;
+	if (entry_nar_key(path->info, key) < 0)
+		return spoil(path, "its URL is not one inside the cache");
 	path->state = PULL_FOUND;
 	return add_references(s, path);
 }

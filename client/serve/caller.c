@@ -279,9 +279,6 @@ static void begin_put(struct caller *caller)
 		refuse(caller, MHD_HTTP_METHOD_NOT_ALLOWED,
 		       "nothing can be pushed here: start it with "
 		       "--allow-push");
-	} else if (caller->route.kind == OBJECT_KEY_CACHE_INFO) {
-		refuse(caller, MHD_HTTP_METHOD_NOT_ALLOWED,
-		       "nix-cache-info is the server's own");
 	} else if (caller->route.cache == ROUTE_ROOT &&
 	           options->site->count > 1) {
 		refuse(caller, MHD_HTTP_CONFLICT,
@@ -296,9 +293,10 @@ static void begin_put(struct caller *caller)
 			target_cache(caller)->receiver, caller->route.key,
 			header_of(caller, MHD_HTTP_HEADER_CONTENT_ENCODING),
 			&caller->receipt);
-		if (rc < 0)
+		if (rc < 0) {
 			refuse(caller, MHD_HTTP_SERVICE_UNAVAILABLE, "%s",
 			       strerror(-rc));
+		}
 	}
 }
 
@@ -384,7 +382,10 @@ static enum MHD_Result answer_receipt(struct caller *caller)
 	               (size_t)(target_cache(caller) - options->site->caches),
 	               caller->route.key);
 	return queue(caller, status,
-	             reply_sentence(receipt_text(caller->receipt), 0));
+	             reply_sentence(receipt_text(caller->receipt),
+	                            status == MHD_HTTP_SERVICE_UNAVAILABLE
+	                                    ? ERRAND_RETRY_SECONDS
+	                                    : 0));
 }
 
 enum MHD_Result caller_answer(struct caller *caller, const char *method,

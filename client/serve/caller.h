@@ -18,6 +18,7 @@ struct scene {
 /* Of a connection. */
 struct guest {
 	bool is_local;
+	bool is_stranger; /* is not on the list, whatever it asks */
 	uid_t uid;
 };
 

@@ -19,10 +19,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SHELF_SIZE_MAX      ((size_t)32 * 1024 * 1024)
-#define RETRY_AFTER_SECONDS 5
-#define STATUS_BAD_GATEWAY  502
-#define STATUS_UNAVAILABLE  503
+#define SHELF_SIZE_MAX     ((size_t)32 * 1024 * 1024)
+#define STATUS_BAD_GATEWAY 502
+#define STATUS_UNAVAILABLE 503
 
 struct errand {
 	struct errand *next;
@@ -97,7 +96,7 @@ static void trouble(struct question *question, int exit_status,
 
 	question->finding = FINDING_TROUBLE;
 	question->status = is_agent ? STATUS_UNAVAILABLE : STATUS_BAD_GATEWAY;
-	question->retry_after = is_agent ? RETRY_AFTER_SECONDS : 0;
+	question->retry_after = is_agent ? ERRAND_RETRY_SECONDS : 0;
 	question->blob = why ? blob_share(why) : NULL;
 }
 
@@ -275,9 +274,10 @@ static int rewrite(struct narinfo *info, const char *store_dir,
 	if (!*ret_blob)
 		return -ENOMEM;
 	at = strstr((const char *)text.data, line);
-	if (at)
+	if (at) {
 		(*ret_blob)->url_at =
 			(size_t)(at - (char *)text.data) + strlen(line);
+	}
 	return 0;
 }
 

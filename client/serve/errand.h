@@ -8,9 +8,10 @@
 #include "client/serve/shelf.h"
 #include "client/serve/site.h"
 
-#define ERRAND_SMALL_MAX   ((size_t)16 * 1024 * 1024)
-#define ERRAND_WHY_MAX     1024
-#define ERRAND_URL_SECONDS 300
+#define ERRAND_SMALL_MAX     ((size_t)16 * 1024 * 1024)
+#define ERRAND_WHY_MAX       1024
+#define ERRAND_URL_SECONDS   300
+#define ERRAND_RETRY_SECONDS 5 /* until an agent may be there again */
 
 enum finding {
 	FINDING_NONE, /* not asked */

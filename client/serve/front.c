@@ -9,8 +9,10 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define MEMORY_LIMIT ((size_t)64 * 1024) /* of a connection: its headers */
-#define IDLE_SECONDS 60U
+#define MEMORY_LIMIT     ((size_t)64 * 1024) /* of a connection: its headers */
+#define IDLE_SECONDS     60U
+#define STRANGERS_MAX    16
+#define STRANGER_SECONDS 5U
 
 struct front {
 	struct scene scene;
@@ -19,6 +21,7 @@ struct front {
 	bool is_stopped;
 	struct caller *callers;
 	size_t busy;
+	size_t strangers; /* connections of users who are not on the list */
 };
 
 /* Who is at the other end is asked once, while the connection is sure to be
@@ -40,20 +43,52 @@ static void meet(struct MHD_Connection *connection, struct guest *guest)
 	                                  &guest->uid) == 0;
 }
 
+/* Whoever is not on the list may hear so, and no more: not hold what others
+ * need, by connections that ask for nothing. */
+static void limit_stranger(struct front *front,
+                           struct MHD_Connection *connection,
+                           struct guest *guest)
+{
+	const struct front_options *options = &front->scene.options;
+	const struct access_request request = {
+		.is_local = guest->is_local,
+		.uid = guest->uid,
+		.host = options->own_hosts->items[0],
+	};
+	const union MHD_ConnectionInfo *fd = MHD_get_connection_info(
+		connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+
+	if (access_judge(options->rules, options->own_hosts, &request) !=
+	    ACCESS_STRANGER)
+		return;
+	guest->is_stranger = true;
+	front->strangers++;
+	(void)MHD_set_connection_option(
+		connection, MHD_CONNECTION_OPTION_TIMEOUT, STRANGER_SECONDS);
+	/* Here it cannot be refused; so it is over when it is first read. */
+	if (front->strangers > STRANGERS_MAX && fd)
+		(void)shutdown(fd->connect_fd, SHUT_RDWR);
+}
+
 static void connection_changed(void *argument,
                                struct MHD_Connection *connection,
                                void **context,
                                enum MHD_ConnectionNotificationCode code)
 {
-	(void)argument;
-	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-		struct guest *guest = calloc(1, sizeof(*guest));
+	struct front *front = argument;
+	struct guest *guest = *context;
 
-		if (guest)
-			meet(connection, guest);
+	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+		guest = calloc(1, sizeof(*guest));
 		*context = guest;
+		if (!guest)
+			return;
+		meet(connection, guest);
+		limit_stranger(front, connection, guest);
 	} else {
-		free(*context);
+		if (guest && guest->is_stranger)
+			front->strangers--;
+		free(guest);
 		*context = NULL;
 	}
 }
@@ -135,7 +170,7 @@ static int start(struct front *front)
 		MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, MEMORY_LIMIT,
 		MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_NOTIFY_CONNECTION,
-		connection_changed, NULL, MHD_OPTION_URI_LOG_CALLBACK, arrive,
+		connection_changed, front, MHD_OPTION_URI_LOG_CALLBACK, arrive,
 		front, MHD_OPTION_NOTIFY_COMPLETED, leave, front,
 		MHD_OPTION_UNESCAPE_CALLBACK, leave_encoded, NULL,
 		MHD_OPTION_END);

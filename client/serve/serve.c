@@ -171,11 +171,13 @@ static void note(struct serve *s, const struct trouble *trouble)
 {
 	if (trouble->exit_status == 0)
 		return;
-	if (trouble->exit_status == EXIT_LOCKED && unlocker_start(s->unlocker))
+	if (trouble->exit_status != EXIT_LOCKED) {
+		if (trouble->why[0])
+			complain(s, trouble->why);
+	} else if (!s->end_at && unlocker_start(s->unlocker)) {
 		log_info("serve: the agent is locked: it fetches its secrets "
-		         "now, answered with 503 until then");
-	if (trouble->exit_status != EXIT_LOCKED && trouble->why[0])
-		complain(s, trouble->why);
+		         "now, and until then the answer is 503");
+	}
 }
 
 static void take_order(struct serve *s, struct order *order)
@@ -204,9 +206,9 @@ static void drain(int fd)
 	(void)got;
 }
 
-static void take_orders(struct serve *s)
+/* True if there was one. */
+static bool take_orders(struct serve *s)
 {
-	struct agent_error error;
 	struct order *order;
 	bool is_any = false;
 
@@ -215,9 +217,13 @@ static void take_orders(struct serve *s)
 		is_any = true;
 		take_order(s, order);
 	}
-	/* A receipt may go on now. */
-	if (is_any)
-		front_has_news(s->front);
+	return is_any;
+}
+
+static void hear_unlocker(struct serve *s)
+{
+	struct agent_error error;
+
 	if (!unlocker_ended(s->unlocker, &error))
 		return;
 	if (error.exit_status == EXIT_DONE) {
@@ -272,8 +278,12 @@ static int step(struct serve *s)
 		return -errno;
 	if (events[SOURCE_SIGNALS].revents)
 		take_signals(s);
-	if (events[SOURCE_ORDERS].revents)
-		take_orders(s);
+	if (events[SOURCE_ORDERS].revents) {
+		/* A receipt may go on now. */
+		if (take_orders(s))
+			front_has_news(s->front);
+		hear_unlocker(s);
+	}
 	if (events[SOURCE_NEWS].revents) {
 		drain(s->news_fd);
 		front_has_news(s->front);
@@ -283,25 +293,19 @@ static int step(struct serve *s)
 	return front_run(s->front);
 }
 
-/* Receipts that were cut short have their uploads ended. */
+/* Receipts that were cut short have their uploads ended.  Nobody waits for an
+ * answer any more. */
 static void settle_rest(struct serve *s)
 {
 	struct pollfd event = { s->orders_fd, POLLIN, 0 };
-	struct trouble trouble;
-	struct order *order;
 
-	while (site_pending(&s->site) > 0 && clock_boot_ms() < s->end_at) {
-		if (poll(&event, 1, (int)(s->end_at - clock_boot_ms())) <= 0)
-			continue;
-		drain(s->orders_fd);
-		while ((order = site_next(&s->site))) {
-			if (order->errand) {
-				(void)errand_settle(s->errands, order,
-				                    &trouble);
-			} else {
-				receipt_take_order(order->owner, order);
-			}
-		}
+	while (site_pending(&s->site) > 0) {
+		long long left = s->end_at - clock_boot_ms();
+
+		if (left <= 0)
+			return;
+		if (poll(&event, 1, (int)left) > 0)
+			(void)take_orders(s);
 	}
 }
 

@@ -106,34 +106,28 @@ static int name_all(struct site *site, char why[SITE_WHY_MAX])
 	return 0;
 }
 
-static int open_upstream(struct site_cache *cache, unsigned connections,
-                         int done_fd, struct upstream **ret_upstream,
-                         char why[SITE_WHY_MAX])
-{
-	const struct upstream_options options = {
-		.config = cache->config,
-		.connections = connections,
-		.done_fd = done_fd,
-	};
-
-	return upstream_open(&options, ret_upstream, why, SITE_WHY_MAX);
-}
-
 static int open_cache(struct site_cache *cache,
                       const struct site_options *options,
                       char why[SITE_WHY_MAX])
 {
+	struct upstream_options upstream = {
+		.config = cache->config,
+		.connections = CONNECTIONS,
+		.done_fd = options->done_fd,
+	};
 	struct store_uri uri;
 	int rc;
 
 	if (store_uri_parse(cache->config->store, &uri, why, SITE_WHY_MAX) < 0)
 		return EXIT_FAILED;
 	cache->redirects = uri.kind == STORE_URI_S3 && !options->is_proxy;
-	rc = open_upstream(cache, CONNECTIONS, options->done_fd,
-	                   &cache->upstream, why);
+	rc = upstream_open(&upstream, &cache->upstream, why, SITE_WHY_MAX);
+	/* An agent has few connections for one user. */
+	upstream.connections = STREAMS;
+	upstream.needs_no_agent = uri.kind == STORE_URI_FILE;
 	if (rc == 0 && !cache->redirects) {
-		rc = open_upstream(cache, STREAMS, options->done_fd,
-		                   &cache->streams, why);
+		rc = upstream_open(&upstream, &cache->streams, why,
+		                   SITE_WHY_MAX);
 	}
 	if (rc == 0 && options->takes &&
 	    receiver_new(cache->config, cache->upstream, options->wake_fd,

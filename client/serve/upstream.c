@@ -388,9 +388,10 @@ static int open_agent(struct upstream *u, char *why, size_t why_size)
 	return 0;
 }
 
-static int set_up(struct upstream *u, char *why, size_t why_size)
+static int set_up(struct upstream *u, bool needs_no_agent, char *why,
+                  size_t why_size)
 {
-	int rc = open_agent(u, why, why_size);
+	int rc = needs_no_agent ? 0 : open_agent(u, why, why_size);
 
 	if (rc != 0)
 		return rc;
@@ -421,7 +422,7 @@ int upstream_open(const struct upstream_options *options,
 	u->wake_fd = -1;
 	/* Cannot fail with default attributes (pthread_mutex_init(3)). */
 	(void)pthread_mutex_init(&u->lock, NULL);
-	rc = set_up(u, why, why_size);
+	rc = set_up(u, options->needs_no_agent, why, why_size);
 	if (rc != 0) {
 		upstream_close(u);
 		return rc;

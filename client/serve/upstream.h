@@ -40,6 +40,7 @@ struct upstream;
 struct upstream_options {
 	const struct agent_cache *config; /* borrowed for its life */
 	unsigned connections;
+	bool needs_no_agent; /* a folder, and only steps */
 	int done_fd; /* an eventfd, written to when an order has come back */
 };
 

@@ -11,14 +11,27 @@ _nixcache() {
 	local words=
 
 	case $before in
-	-t | --to | -f | --from | --cache) words=$(_nixcache_caches) ;;
+	-t | --to | -f | --from | -c | --cache) words=$(_nixcache_caches) ;;
+	--file | --netrc | --password-file)
+		mapfile -t COMPREPLY < <(compgen -f -- "$word")
+		return
+		;;
+	-u | --url | -k | --public-key) return ;;
 	--compression) words='zstd xz none' ;;
+	--allow-user)
+		mapfile -t COMPREPLY < <(compgen -u -- "$word")
+		return
+		;;
 	--store)
 		mapfile -t COMPREPLY < <(compgen -d -- "$word")
 		return
 		;;
-	-j | --jobs | --max-memory | --level | --key) return ;;
-	nixcache) words='push pull verify status lock unlock --help --version' ;;
+	-j | --jobs | --max-memory | --level | --key | -l | --listen | \
+		--priority | --op | --vault | --field | -e | --expires) return ;;
+	nixcache)
+		words='push pull serve use sign verify ls info url keygen
+			status lock unlock --help --version'
+		;;
 	*)
 		case ${COMP_WORDS[1]} in
 		push | sign)
@@ -42,6 +55,11 @@ _nixcache() {
 			words='--from --store --no-closure --stdin --jobs
 				--dry-run --json --quiet --help'
 			;;
+		serve)
+			words='--listen --cache --allow-push --allow-user
+				--password-file --priority --redirect --proxy
+				--help'
+			;;
 		sign)
 			words='--cache --key --recursive --store --stdin --json
 				--quiet --help'
@@ -54,7 +72,22 @@ _nixcache() {
 			words='--cache --store --all --deep --ignore-missing
 				--stdin --json --quiet --help'
 			;;
+		ls) words='--cache --long --raw --json --help' ;;
+		info) words='--cache --no-probe-write --json --help' ;;
+		url)
+			if [[ $word != -* ]]; then
+				mapfile -t COMPREPLY < <(compgen -f -- "$word")
+				return
+			fi
+			words='--cache --expires --narinfo --stdin --json --help'
+			;;
+		keygen) words='--op --vault --field --help' ;;
 		status) words='--json --hardening --help' ;;
+		use)
+			words="--url --direct --public-key --password-file
+				--netrc --file --write --remove --json --quiet
+				--help $(_nixcache_caches)"
+			;;
 		lock | unlock) words='--quiet --help' ;;
 		esac
 		;;

@@ -107,6 +107,8 @@ check_fails 'and nothing else is imported' valid "$top"
 check_status 'a path outside of the store is an error' 1 pull --from main "$W"
 check_status 'several caches need a choice' 64 pull "$top"
 check_status 'so do no paths' 64 "$client" pull --store "$pulled"
+check_status 'and an empty name of a store' 64 \
+	"$client" pull --store '' --from main "$top"
 check_status 'an empty list is done at once' 0 \
 	"$client" pull --stdin --store "$pulled" </dev/null
 

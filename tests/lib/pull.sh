@@ -13,19 +13,19 @@ fresh() {
 		chmod -R u+w "$nix_work/pulled" && rm -rf "$nix_work/pulled" ||
 			return
 	fi
-	mkdir -p "$pulled"
+	mkdir -p "${pulled:?}"
 }
 
 pull() {
-	"$client" pull --store "$pulled" "$@"
+	"$client" pull --store "${pulled:?}" "$@"
 }
 
 pull_list() {
-	"$client" pull --store "$pulled" --from main --stdin --no-closure <<<"$1"
+	"$client" pull --store "${pulled:?}" --from main --stdin --no-closure <<<"$1"
 }
 
 valid() {
-	nix-store --store "$pulled" --check-validity "$@"
+	nix-store --store "${pulled:?}" --check-validity "$@"
 }
 
 whole() {
@@ -34,7 +34,7 @@ whole() {
 	(($#)) || set -- --sigs-needed 1
 	(
 		nix_configure "trusted-public-keys = ${key_public:-}"
-		nix store verify --store "$pulled" -r "$@" "$top"
+		nix store verify --store "${pulled:?}" -r "$@" "$top"
 	)
 }
 

@@ -2,7 +2,9 @@
 """A small S3 client for the tests, so that they need not trust ours.
 
 usage: s3.py make-bucket BUCKET [--public]
+       s3.py deny BUCKET ACTION...          to everybody, such as s3:PutObject
        s3.py put BUCKET KEY FILE
+       s3.py put-many BUCKET PREFIX FILE... each under its own name
        s3.py get|head|delete BUCKET KEY
        s3.py list BUCKET [PREFIX]           size, a tab, key
        s3.py list-uploads BUCKET            upload id, a tab, key
@@ -114,9 +116,22 @@ def make_bucket(bucket, public=None):
                 json.dumps(policy).encode())
 
 
+def deny(bucket, *actions):
+    policy = {"Version": "2012-10-17", "Statement": [{
+        "Effect": "Deny", "Principal": {"AWS": ["*"]}, "Action": actions,
+        "Resource": [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"]}]}
+    request("PUT", object_path(bucket), {"policy": ""},
+            json.dumps(policy).encode())
+
+
 def put(bucket, key, path):
     with open(path, "rb") as f:
         request("PUT", object_path(bucket, key), body=f.read())
+
+
+def put_many(bucket, prefix, *paths):
+    for path in paths:
+        put(bucket, prefix + os.path.basename(path), path)
 
 
 def get(bucket, key):
@@ -182,7 +197,8 @@ def list_uploads(bucket):
         print(text("UploadId"), text("Key"), sep="\t")
 
 
-COMMANDS = {"make-bucket": make_bucket, "put": put, "get": get, "head": head,
+COMMANDS = {"make-bucket": make_bucket, "deny": deny, "put": put,
+            "put-many": put_many, "get": get, "head": head,
             "delete": delete, "list": list_objects,
             "list-uploads": list_uploads, "is-whole": is_whole,
             "presign": presign}

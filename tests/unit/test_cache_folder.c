@@ -374,23 +374,43 @@ static void a_wait_hears_the_callers_descriptors(void)
 	folder_stage_tear_down(&s);
 }
 
+static enum cache_outcome outcome_of(struct folder_stage *s,
+                                     enum cache_step_type type, const char *key)
+{
+	struct cache_step step = folder_stage_put(key, "x");
+
+	step.type = type;
+	return folder_stage_run(s, &step).outcome;
+}
+
 static void what_was_deleted_is_gone(void)
 {
-	struct cache_step step = folder_stage_put(NAR, "x");
 	struct folder_stage s;
 
 	folder_stage_set_up(&s);
-	CHECK(folder_stage_run(&s, &step).outcome == CACHE_OK);
-	step.type = CACHE_DELETE;
-	CHECK(folder_stage_run(&s, &step).outcome == CACHE_OK);
-	CHECK(run_type(&s, CACHE_CHECK, NULL, 0) == CACHE_MISSING);
-	CHECK(folder_stage_run(&s, &step).outcome == CACHE_OK);
-	step.key = "nar";
-	CHECK(folder_stage_run(&s, &step).outcome == CACHE_FAILED);
-	step.key = "../x";
-	CHECK(folder_stage_run(&s, &step).outcome == CACHE_FAILED);
-	step.key = "log/x";
-	CHECK(folder_stage_run(&s, &step).outcome == CACHE_OK);
+	CHECK(outcome_of(&s, CACHE_PUT, NAR) == CACHE_OK);
+	CHECK(outcome_of(&s, CACHE_DELETE, NAR) == CACHE_OK);
+	CHECK(outcome_of(&s, CACHE_CHECK, NAR) == CACHE_MISSING);
+	CHECK(outcome_of(&s, CACHE_DELETE, NAR) == CACHE_OK);
+	CHECK(outcome_of(&s, CACHE_DELETE, "../x") == CACHE_FAILED);
+	CHECK(outcome_of(&s, CACHE_DELETE, "log/x") == CACHE_OK);
+	folder_stage_tear_down(&s);
+}
+
+static void a_directory_goes_with_the_last_object_in_it(void)
+{
+	struct folder_stage s;
+
+	folder_stage_set_up(&s);
+	CHECK(outcome_of(&s, CACHE_PUT, NAR) == CACHE_OK);
+	CHECK(outcome_of(&s, CACHE_PUT, "nar/y.nar") == CACHE_OK);
+	CHECK(outcome_of(&s, CACHE_DELETE, "nar") == CACHE_FAILED);
+	CHECK(outcome_of(&s, CACHE_DELETE, NAR) == CACHE_OK);
+	CHECK(folder_stage_count(&s, "nar") == 1);
+	CHECK(outcome_of(&s, CACHE_DELETE, "nar/y.nar") == CACHE_OK);
+	CHECK(access(folder_stage_path(&s, "nar"), F_OK) < 0);
+	CHECK(access(folder_stage_path(&s, ""), F_OK) == 0);
+	CHECK(outcome_of(&s, CACHE_PUT, NAR) == CACHE_OK);
 	folder_stage_tear_down(&s);
 }
 
@@ -447,6 +467,8 @@ int main(void)
 		{ "what the dead left is removed and the living kept",
 		  what_the_dead_left_is_removed_and_the_living_kept },
 		{ "what was deleted is gone", what_was_deleted_is_gone },
+		{ "a directory goes with the last object in it",
+		  a_directory_goes_with_the_last_object_in_it },
 		{ "what is there is not put again if absence was asked for",
 		  what_is_there_is_not_put_again_if_absence_was_asked_for },
 		{ "a wait hears the caller's descriptors",

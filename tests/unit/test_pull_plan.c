@@ -25,7 +25,10 @@ static struct pull_path *add(struct pull_paths *paths, unsigned number,
 	if (pull_paths_add(paths, base_of(number), &path) < 0)
 		abort();
 	path->state = state;
-	path->info.path.nar_size = nar_size;
+	path->info = calloc(1, sizeof(*path->info));
+	if (!path->info)
+		abort();
+	path->info->path.nar_size = nar_size;
 	return path;
 }
 
@@ -33,7 +36,7 @@ static void refer(struct pull_path *path, unsigned number)
 {
 	const char *base = base_of(number);
 
-	if (strings_add(&path->info.path.references, base, strlen(base)) < 0)
+	if (strings_add(&path->info->path.references, base, strlen(base)) < 0)
 		abort();
 }
 
@@ -201,7 +204,7 @@ static void check_order(const struct pull_paths *paths,
 	for (size_t i = 0; i < paths->count; i++) {
 		size_t unmet = 0;
 		const struct strings *references =
-			&paths->items[i]->info.path.references;
+			&paths->items[i]->info->path.references;
 
 		for (size_t k = 0; k < references->count; k++) {
 			const struct pull_path *to =
