@@ -1,7 +1,7 @@
 #include "agent/launcher/op.h"
 
-#include "agent/launcher/env.h"
 #include "protocol/base/cleanup.h"
+#include "protocol/base/env.h"
 #include "protocol/base/fd.h"
 
 #include <errno.h>

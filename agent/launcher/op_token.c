@@ -1,6 +1,6 @@
 #include "agent/launcher/op_token.h"
 
-#include "agent/launcher/env.h"
+#include "protocol/base/env.h"
 
 #include <errno.h>
 #include <string.h>

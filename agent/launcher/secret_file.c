@@ -1,9 +1,9 @@
 #include "agent/launcher/secret_file.h"
 
-#include "agent/launcher/env.h"
 #include "agent/launcher/failure.h"
 #include "agent/launcher/feed.h"
 #include "protocol/base/cleanup.h"
+#include "protocol/base/env.h"
 
 #include <errno.h>
 #include <fcntl.h>

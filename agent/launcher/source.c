@@ -1,10 +1,10 @@
 #include "agent/launcher/source.h"
 
 #include "agent/launcher/op.h"
-#include "agent/launcher/program.h"
 #include "agent/launcher/source_state.h"
 #include "agent/launcher/taken.h"
 #include "protocol/base/cleanup.h"
+#include "protocol/base/program.h"
 
 #include <errno.h>
 #include <signal.h>

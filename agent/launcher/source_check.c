@@ -1,9 +1,9 @@
 #include "agent/launcher/failure.h"
 #include "agent/launcher/op.h"
-#include "agent/launcher/program.h"
 #include "agent/launcher/secret_file.h"
 #include "agent/launcher/source_state.h"
 #include "protocol/base/cleanup.h"
+#include "protocol/base/program.h"
 #include "protocol/base/text.h"
 
 #include <string.h>

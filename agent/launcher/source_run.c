@@ -1,9 +1,9 @@
-#include "agent/launcher/env.h"
 #include "agent/launcher/failure.h"
 #include "agent/launcher/op.h"
 #include "agent/launcher/secret_file.h"
 #include "agent/launcher/source_state.h"
 #include "protocol/base/cleanup.h"
+#include "protocol/base/env.h"
 #include "protocol/base/fd.h"
 
 #include <errno.h>

@@ -235,9 +235,10 @@ static void wake_waiting(struct s3_queue *q)
 	long long now = clock_boot_ms();
 	struct s3_request *r;
 
-	while ((r = s3_requests_pop(&q->waiting)))
+	while ((r = s3_requests_pop(&q->waiting))) {
 		s3_requests_push(s3_request_is_due(r, now) ? &q->ready : &still,
 		                 r);
+	}
 	q->waiting = still;
 }
 

@@ -114,8 +114,9 @@ static void make_list_call(const struct cache_step *step, struct s3_call *call)
 {
 	call->request.key = (struct bytes){ .data = NULL };
 	call->request.prefix = bytes_of_text(step->key);
-	call->request.max_keys = step->page_size ? step->page_size
-	                                         : S3_MAX_KEYS_MAX;
+	call->request.max_keys = S3_MAX_KEYS_MAX;
+	if (step->page_size > 0 && step->page_size < S3_MAX_KEYS_MAX)
+		call->request.max_keys = step->page_size;
 	if (step->token)
 		call->request.continuation_token = bytes_of_text(step->token);
 	call->response_max = S3_XML_BODY_MAX;

@@ -2,6 +2,7 @@
 
 #include "client/pack/decompress.h"
 #include "protocol/base/text.h"
+#include "protocol/nix/content_address.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -90,6 +91,11 @@ int entry_read(const struct cache_result *answer,
 		return fail(question, what, why);
 	}
 	rc = check_path(&info, question, why);
+	if (rc == 0 &&
+	    content_address_is_false(&info.path, question->store_dir)) {
+		rc = fail(question, "its content address is not of its name",
+		          why);
+	}
 	if (rc < 0) {
 		narinfo_clear(&info);
 		return rc;

@@ -8,7 +8,8 @@
 #define ENTRY_WHY_MAX 512
 
 /* The answer to a CACHE_GET of a narinfo: its Content-Encoding undone, parsed,
- * and of the very path that was asked for.  hash_part: its first 32 characters.
+ * of the very path that was asked for, and without a content address that is
+ * false.  hash_part: its first 32 characters.
  * base: the whole base name if that is known, else NULL.  -EBADMSG, -ENOMEM with
  * a sentence that names the object. */
 struct entry_question {

@@ -141,7 +141,7 @@ static void apply(struct options *o, int id, const char *value)
 
 static int push(struct options *o, const struct strings *paths)
 {
-	struct progress *progress = progress_new(o->mode);
+	struct progress *progress = progress_new(o->mode, PROGRESS_PUSH);
 	struct agent_error error;
 	struct agent *agent = NULL;
 	int exit_status;

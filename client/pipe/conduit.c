@@ -174,8 +174,10 @@ static int locked_append(struct conduit *c, struct bytes bytes)
 {
 	struct piece *last = c->last;
 	size_t room = last ? last->size - last->len : 0;
-	size_t here = bytes.len < room ? bytes.len : room;
+	size_t here = room;
 
+	if (here > bytes.len)
+		here = bytes.len;
 	/* First what can fail: all of it or nothing. */
 	if (here < bytes.len) {
 		struct piece *added = locked_add_piece(c, bytes.len - here);

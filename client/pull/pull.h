@@ -1,8 +1,8 @@
 /* pull.h - store paths and their closure out of a cache, into the local store */
 #pragma once
 
-#include "client/agent_call.h"
 #include "client/ui/progress.h"
+#include "protocol/base/strings.h"
 
 struct pull_request {
 	const char *cache; /* name or URI; NULL: the only one */
@@ -10,9 +10,9 @@ struct pull_request {
 	bool no_closure;   /* what the paths refer to must be valid already */
 	bool dry_run;
 	unsigned jobs;               /* imports at once; 0: chosen */
-	const struct strings *paths; /* full store paths */
+	const struct strings *paths; /* as the person gave them */
 };
 
-/* Returns an exit status; failures have been told. */
-int pull_run(const struct pull_request *request, struct agent *agent,
-             struct progress *progress);
+/* Returns an exit status; failures have been told.  The agent is asked for
+ * only if something is missing. */
+int pull_run(const struct pull_request *request, struct progress *progress);

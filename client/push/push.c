@@ -257,7 +257,7 @@ static void show_plan(const struct push *p)
 {
 	const struct progress_plan plan = {
 		.path_count = p->closure.count,
-		.push_count = p->plan.push_count,
+		.todo_count = p->plan.push_count,
 		.upstream_count = p->plan.upstream_count,
 		.present_count = p->plan.present_count,
 		.nar_bytes = p->plan.nar_bytes,
@@ -271,8 +271,8 @@ static void show_plan(const struct push *p)
 			continue;
 		(void)snprintf(path, sizeof(path), "%s/%s",
 		               p->config->store_dir, p->closure.paths[i].base);
-		progress_would_push(p->progress, path,
-		                    p->closure.paths[i].nar_size);
+		progress_would_do(p->progress, path,
+		                  p->closure.paths[i].nar_size);
 	}
 }
 

@@ -19,6 +19,8 @@ struct receiver;
 must_check int receiver_new(const struct agent_cache *config,
                             struct upstream *upstream, int wake_fd,
                             struct receiver **ret_receiver);
+/* After upstream_close(), whose thread reads what receipts lend it; waits for
+ * the receiver's own threads. */
 void receiver_free(struct receiver *receiver);
 
 /* One PUT. */

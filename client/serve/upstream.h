@@ -21,7 +21,8 @@ struct order {
 	struct cache_step step;       /* what it points to lives as long */
 	const struct path_info *path; /* ORDER_SIGN; likewise */
 	uint32_t expires;             /* ORDER_URL; seconds */
-	void *owner;                  /* the loop's */
+	void *owner;                  /* a receipt, or NULL */
+	struct errand *errand;        /* the loop's own, or NULL */
 
 	/* When it has come back.  outcome, exit_status and error are used by
 	 * all types. */
@@ -39,14 +40,16 @@ struct upstream;
 struct upstream_options {
 	const struct agent_cache *config; /* borrowed for its life */
 	unsigned connections;
+	bool needs_no_agent; /* a folder, and only steps */
 	int done_fd; /* an eventfd, written to when an order has come back */
 };
 
-/* 0 or -errno with a sentence. */
+/* 0, or an exit status with a sentence: no agent, a store it cannot open. */
 must_check int upstream_open(const struct upstream_options *options,
                              struct upstream **ret_upstream, char *why,
                              size_t why_size);
-/* Gives up what is under way, and ends the thread. */
+/* Gives up what is under way, ends the thread, and frees the orders that nobody
+ * took: what they point to may be freed after it. */
 void upstream_close(struct upstream *upstream);
 
 /* Never waits. */
@@ -54,3 +57,6 @@ void upstream_submit(struct upstream *upstream, struct order *order);
 
 /* One that has come back, or NULL.  Every order comes back. */
 struct order *upstream_next(struct upstream *upstream);
+
+/* Orders that were submitted and not yet taken back. */
+size_t upstream_pending(const struct upstream *upstream);

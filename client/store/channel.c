@@ -19,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define QUEUE_MAX     ((size_t)1024 * 1024)
+#define QUEUE_MAX     WORKER_MESSAGE_MAX
 #define READ_SIZE     65536
 #define LAST_WORDS_MS 1000 /* for the rest of what a dying daemon says */
 #define GOODBYE_MS    2000 /* for it to end after its input has ended */
@@ -225,7 +225,7 @@ void channel_take(struct channel *channel, size_t len)
 /* A write into a pipe that nobody reads must not end our process, and what
  * the process does about SIGPIPE is not this room's to say: block it, and
  * take back the one we have caused. */
-static ssize_t write_quietly(int fd, const void *bytes, size_t len)
+static ssize_t write_quietly(int fd, struct bytes bytes)
 {
 	static const struct timespec at_once = { 0, 0 };
 	sigset_t pipe_only, before, pending;
@@ -238,12 +238,33 @@ static ssize_t write_quietly(int fd, const void *bytes, size_t len)
 	(void)pthread_sigmask(SIG_BLOCK, &pipe_only, &before);
 	(void)sigpending(&pending);
 	was_pending = sigismember(&pending, SIGPIPE) == 1;
-	n = write(fd, bytes, len);
+	n = write(fd, bytes.data, bytes.len);
 	error = errno;
 	if (n < 0 && error == EPIPE && !was_pending)
 		(void)sigtimedwait(&pipe_only, NULL, &at_once);
 	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return n < 0 ? -error : n;
+}
+
+static bool has_to_send(const struct channel *c)
+{
+	return c->queued.len + c->borrowed.len > 0;
+}
+
+/* What goes next: the queue, then what is borrowed. */
+static struct bytes next_to_send(const struct channel *c)
+{
+	return c->queued.len > 0 ? buffer_bytes(&c->queued) : c->borrowed;
+}
+
+static void drop_sent(struct channel *c, size_t len)
+{
+	if (c->queued.len > 0) {
+		buffer_consume(&c->queued, len);
+		return;
+	}
+	c->borrowed.data += len;
+	c->borrowed.len -= len;
 }
 
 /* The daemon may have closed its input and still have something to say: what
@@ -252,16 +273,18 @@ static int flush(struct channel *c)
 {
 	ssize_t n;
 
-	if (c->queued.len == 0)
+	if (!has_to_send(c))
 		return 0;
-	n = write_quietly(c->out, c->queued.data, c->queued.len);
+	n = write_quietly(c->out, next_to_send(c));
 	if (n == -EAGAIN || n == -EINTR)
 		return 0;
 	if (n < 0) {
+		c->is_deaf = true;
 		buffer_rewind(&c->queued);
+		c->borrowed.len = 0;
 		return 0;
 	}
-	buffer_consume(&c->queued, (size_t)n);
+	drop_sent(c, (size_t)n);
 	return 1;
 }
 
@@ -343,7 +366,7 @@ static int wait_once(struct channel *c, long long *deadline)
 	long long left = *deadline - clock_boot_ms();
 	struct pollfd fds[] = {
 		{ .fd = c->in, .events = POLLIN },
-		{ .fd = c->queued.len > 0 ? c->out : -1, .events = POLLOUT },
+		{ .fd = has_to_send(c) ? c->out : -1, .events = POLLOUT },
 		{ .fd = c->complaints, .events = POLLIN },
 	};
 	int rc;
@@ -370,6 +393,24 @@ int channel_step(struct channel *channel)
 	while (rc == 0)
 		rc = wait_once(channel, &deadline);
 	return rc < 0 ? rc : 0;
+}
+
+int channel_write(struct channel *channel, struct bytes bytes)
+{
+	long long deadline = clock_boot_ms() + channel->timeout_ms;
+	int rc;
+
+	rc = buffer_end(&channel->queued);
+	channel->borrowed = bytes;
+	while (rc >= 0 && has_to_send(channel)) {
+		rc = wait_once(channel, &deadline);
+		if (rc > 0)
+			deadline = clock_boot_ms() + channel->timeout_ms;
+	}
+	channel->borrowed = (struct bytes){ NULL, 0 };
+	if (rc < 0)
+		return rc;
+	return channel->is_deaf ? -EPIPE : 0;
 }
 
 void channel_last_complaint(const struct channel *channel, char *out,

@@ -15,7 +15,9 @@ struct channel {
 	int process;    /* pidfd of a spawned daemon, or -1 */
 	pid_t pid;
 	int timeout_ms;
-	struct buffer queued; /* not yet sent */
+	struct buffer queued;  /* not yet sent */
+	struct bytes borrowed; /* to be sent after it; while channel_write() */
+	bool is_deaf;          /* it takes no bytes any more */
 	struct buffer received;
 	size_t taken;                          /* of received */
 	char complaint[CHANNEL_COMPLAINT_MAX]; /* the end of what it said */
@@ -45,6 +47,11 @@ void channel_take(struct channel *channel, size_t len);
  * wait for the other for ever.  -ETIMEDOUT, -ECONNRESET at the end of the
  * stream, -EMSGSIZE when nobody takes what comes. */
 must_check int channel_step(struct channel *channel);
+
+/* Sends what is queued and then all of bytes; what comes meanwhile is kept.
+ * As channel_step(), and -EPIPE if the daemon takes no more: it may still have
+ * said why. */
+must_check int channel_write(struct channel *channel, struct bytes bytes);
 
 /* The last line that a spawned daemon wrote to its standard error, printable;
  * empty if there is none. */

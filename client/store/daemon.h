@@ -37,8 +37,15 @@ must_check int daemon_query_valid(struct daemon *daemon,
                                   const struct strings *bases, bool *ret_valid,
                                   struct daemon_error *error);
 
+/* ret_found[i] says whether one of Nix's own substituters has bases[i]: those
+ * that want to be asked about many paths.  They are asked over the network. */
+must_check int daemon_query_substitutable(struct daemon *daemon,
+                                          const struct strings *bases,
+                                          bool *ret_found,
+                                          struct daemon_error *error);
+
 /* Adds signatures (name:base64) to a path of the store.  -ENOENT if it is not
- * valid; -EREMOTEIO, also where only trusted users may (before Nix 2.17). */
+ * valid; -EPERM where only trusted users may (before Nix 2.17). */
 must_check int daemon_add_signatures(struct daemon *daemon, const char *base,
                                      const struct strings *signatures,
                                      struct daemon_error *error);
@@ -51,8 +58,9 @@ must_check int daemon_ensure(struct daemon *daemon, const char *base,
 /* Puts one path into the store: begin, write its NAR, end.  All it refers to
  * must be valid, but itself.  The daemon compares hash and size once more and
  * registers the path at the end, or not at all; where we are trusted it is
- * told that its signatures were checked.  After a failure, and to give up in
- * the middle, the connection must be closed. */
+ * told that its signatures were checked; where not, it wants one by a key of
+ * its own (-EKEYREJECTED from end).  Write in large pieces, 64 KiB and more.
+ * After a failure, and to give up in the middle, close the connection. */
 must_check int daemon_import_begin(struct daemon *daemon,
                                    const struct path_info *info,
                                    struct daemon_error *error);

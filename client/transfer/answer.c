@@ -104,6 +104,15 @@ static bool name_is(const char *line, const char *colon, const char *name)
 	return len == strlen(name) && strncasecmp(line, name, len) == 0;
 }
 
+/* Half a value is of no use to anyone. */
+static void take_value(const char *value, char *out, size_t size)
+{
+	size_t len = strlen(value);
+
+	if (len < size)
+		memcpy(out, value, len + 1);
+}
+
 static void take_header(struct answer *answer, const char *line, size_t len)
 {
 	const char *colon = memchr(line, ':', len);
@@ -113,17 +122,13 @@ static void take_header(struct answer *answer, const char *line, size_t len)
 	if (!colon)
 		return;
 	text = trimmed(colon + 1, len - (size_t)(colon + 1 - line));
-	/* Half a value is of no use to anyone. */
 	if (text.len >= sizeof(value))
 		return;
 	text_printable((const char *)text.data, text.len, value, sizeof(value));
-	if (name_is(line, colon, "etag") &&
-	    strlen(value) < sizeof(answer->etag)) {
-		(void)snprintf(answer->etag, sizeof(answer->etag), "%s", value);
-	} else if (name_is(line, colon, "content-encoding") &&
-	           strlen(value) < sizeof(answer->encoding)) {
-		(void)snprintf(answer->encoding, sizeof(answer->encoding), "%s",
-		               value);
+	if (name_is(line, colon, "etag")) {
+		take_value(value, answer->etag, sizeof(answer->etag));
+	} else if (name_is(line, colon, "content-encoding")) {
+		take_value(value, answer->encoding, sizeof(answer->encoding));
 	} else if (name_is(line, colon, "content-range")) {
 		take_range(answer, value);
 	} else if (name_is(line, colon, "date")) {

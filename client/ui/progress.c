@@ -24,8 +24,47 @@ enum look {
 	LOOK_JSON,
 };
 
+/* What differs between the kinds. */
+struct words {
+	const char *verb;     /* "to push"; the plan's member */
+	const char *would;    /* events */
+	const char *done;     /* likewise, and the end's member */
+	const char *bytes;    /* the end's member */
+	const char *moved;    /* "1.0 KiB sent" */
+	const char *unpacked; /* "50% read" */
+	const char *file;     /* "100 B packed" */
+	const char *present;  /* "3 there already" */
+	const char *upstream; /* "4 from upstream" */
+};
+
+static const struct words words_of[] = {
+	[PROGRESS_PUSH] = {
+		.verb = "push",
+		.would = "would-push",
+		.done = "pushed",
+		.bytes = "bytesSent",
+		.moved = "sent",
+		.unpacked = "read",
+		.file = "packed",
+		.present = "there already",
+		.upstream = "from upstream",
+	},
+	[PROGRESS_PULL] = {
+		.verb = "pull",
+		.would = "would-pull",
+		.done = "pulled",
+		.bytes = "bytesReceived",
+		.moved = "received",
+		.unpacked = "unpacked",
+		.file = "packed",
+		.present = "here already",
+		.upstream = "from Nix's substituters",
+	},
+};
+
 struct progress {
 	enum look look;
+	const struct words *words;
 	bool is_coloured;
 	bool has_line; /* a line that will be redrawn is on the screen */
 	struct progress_plan plan;
@@ -36,7 +75,7 @@ struct progress {
 	char current[128]; /* name of the path that was begun last */
 };
 
-struct progress *progress_new(enum progress_mode mode)
+struct progress *progress_new(enum progress_mode mode, enum progress_kind kind)
 {
 	struct progress *p = calloc(1, sizeof(*p));
 	const char *no_colour;
@@ -44,6 +83,7 @@ struct progress *progress_new(enum progress_mode mode)
 	if (!p)
 		return NULL;
 	p->began_ms = clock_boot_ms();
+	p->words = &words_of[kind];
 	switch (mode) {
 	case PROGRESS_AUTO:
 		p->look = isatty(STDERR_FILENO) ? LOOK_TERMINAL : LOOK_PLAIN;
@@ -114,10 +154,11 @@ static void print_plan(const struct progress *p, const char *cache)
 
 	number_format_size(plan->nar_bytes, size, sizeof(size));
 	(void)fprintf(stderr,
-	              "%s: %zu of %zu paths to push (%s); %zu there already, "
-	              "%zu from upstream\n",
-	              cache, plan->push_count, plan->path_count, size,
-	              plan->present_count, plan->upstream_count);
+	              "%s%s%zu of %zu paths to %s (%s); %zu %s, %zu %s\n",
+	              cache ? cache : "", cache ? ": " : "", plan->todo_count,
+	              plan->path_count, p->words->verb, size,
+	              plan->present_count, p->words->present,
+	              plan->upstream_count, p->words->upstream);
 }
 
 void progress_plan(struct progress *p, const struct progress_plan *plan,
@@ -133,17 +174,18 @@ void progress_plan(struct progress *p, const struct progress_plan *plan,
 		return;
 	}
 	begin_event(&out, "plan");
-	json_put_text_member(&out, "cache", bytes_of_text(cache));
+	if (cache)
+		json_put_text_member(&out, "cache", bytes_of_text(cache));
 	json_put_int_member(&out, "paths", (int64_t)plan->path_count);
-	json_put_int_member(&out, "push", (int64_t)plan->push_count);
+	json_put_int_member(&out, p->words->verb, (int64_t)plan->todo_count);
 	json_put_int_member(&out, "present", (int64_t)plan->present_count);
 	json_put_int_member(&out, "upstream", (int64_t)plan->upstream_count);
 	json_put_int_member(&out, "narBytes", (int64_t)plan->nar_bytes);
 	print_event(&out);
 }
 
-void progress_would_push(struct progress *p, const char *store_path,
-                         uint64_t nar_size)
+void progress_would_do(struct progress *p, const char *store_path,
+                       uint64_t nar_size)
 {
 	struct buffer out;
 
@@ -151,7 +193,7 @@ void progress_would_push(struct progress *p, const char *store_path,
 		(void)printf("%s\n", store_path);
 		return;
 	}
-	begin_event(&out, "would-push");
+	begin_event(&out, p->words->would);
 	put_path(&out, store_path);
 	json_put_int_member(&out, "narSize", (int64_t)nar_size);
 	print_event(&out);
@@ -180,10 +222,10 @@ static void print_done(struct progress *p, const char *store_path,
 	number_format_size(nar_size, nar, sizeof(nar));
 	number_format_size(file_size, file, sizeof(file));
 	erase_line(p);
-	(void)fprintf(stderr, "%s%s%s %s (%s, %s packed)\n",
-	              p->is_coloured ? "\033[32m" : "", "pushed",
+	(void)fprintf(stderr, "%s%s%s %s (%s, %s %s)\n",
+	              p->is_coloured ? "\033[32m" : "", p->words->done,
 	              p->is_coloured ? "\033[0m" : "", name_of(store_path), nar,
-	              file);
+	              file, p->words->file);
 }
 
 void progress_done(struct progress *p, const char *store_path,
@@ -198,7 +240,7 @@ void progress_done(struct progress *p, const char *store_path,
 		print_done(p, store_path, nar_size, file_size);
 		return;
 	}
-	begin_event(&out, "pushed");
+	begin_event(&out, p->words->done);
 	put_path(&out, store_path);
 	json_put_int_member(&out, "narSize", (int64_t)nar_size);
 	json_put_int_member(&out, "fileSize", (int64_t)file_size);
@@ -232,9 +274,9 @@ static unsigned screen_width(void)
 	return size.ws_col < LINE_MAX_SIZE ? size.ws_col : LINE_MAX_SIZE - 1;
 }
 
-void progress_tick(struct progress *p, uint64_t bytes_read, uint64_t bytes_sent)
+void progress_tick(struct progress *p, uint64_t nar_bytes, uint64_t bytes_moved)
 {
-	char line[LINE_MAX_SIZE], sent[NUMBER_SIZE_TEXT],
+	char line[LINE_MAX_SIZE], moved[NUMBER_SIZE_TEXT],
 		rate[NUMBER_SIZE_TEXT];
 	long long now_ms = clock_boot_ms();
 	long long spent_ms = now_ms - p->began_ms;
@@ -243,17 +285,16 @@ void progress_tick(struct progress *p, uint64_t bytes_read, uint64_t bytes_sent)
 	if (p->look != LOOK_TERMINAL || now_ms - p->drawn_ms < REDRAW_MS)
 		return;
 	p->drawn_ms = now_ms;
-	if (p->plan.nar_bytes > 0 && bytes_read < p->plan.nar_bytes)
-		percent = (unsigned)(bytes_read * 100 / p->plan.nar_bytes);
-	number_format_size(bytes_sent, sent, sizeof(sent));
-	number_format_size(spent_ms > 0 ? bytes_sent * 1000 / (uint64_t)spent_ms
-	                                : 0,
-	                   rate, sizeof(rate));
+	if (p->plan.nar_bytes > 0 && nar_bytes < p->plan.nar_bytes)
+		percent = (unsigned)(nar_bytes * 100 / p->plan.nar_bytes);
+	number_format_size(bytes_moved, moved, sizeof(moved));
+	number_format_size(
+		spent_ms > 0 ? bytes_moved * 1000 / (uint64_t)spent_ms : 0,
+		rate, sizeof(rate));
 	(void)snprintf(line, sizeof(line),
-	               "%zu/%zu paths, %u%% read, %s sent, "
-	               "%s/s  %s",
-	               p->done, p->plan.push_count, percent, sent, rate,
-	               p->current);
+	               "%zu/%zu paths, %u%% %s, %s %s, %s/s  %s", p->done,
+	               p->plan.todo_count, percent, p->words->unpacked, moved,
+	               p->words->moved, rate, p->current);
 	line[screen_width() - 1] = '\0';
 	erase_line(p);
 	(void)fputs(line, stderr);
@@ -282,29 +323,29 @@ void progress_notice(struct progress *p, const char *format, ...)
 	print_event(&out);
 }
 
-void progress_end(struct progress *p, size_t pushed, size_t failed,
-                  uint64_t bytes_sent)
+void progress_end(struct progress *p, size_t done, size_t failed,
+                  uint64_t bytes_moved)
 {
 	long long spent_ms = clock_boot_ms() - p->began_ms;
-	char sent[NUMBER_SIZE_TEXT];
+	char moved[NUMBER_SIZE_TEXT];
 	struct buffer out;
 
 	erase_line(p);
 	if (p->look == LOOK_QUIET)
 		return;
-	number_format_size(bytes_sent, sent, sizeof(sent));
+	number_format_size(bytes_moved, moved, sizeof(moved));
 	if (p->look != LOOK_JSON) {
-		(void)fprintf(
-			stderr,
-			"%zu pushed, %zu failed, %s sent in %lld.%lld s\n",
-			pushed, failed, sent, spent_ms / 1000,
-			spent_ms % 1000 / 100);
+		(void)fprintf(stderr,
+		              "%zu %s, %zu failed, %s %s in %lld.%lld s\n",
+		              done, p->words->done, failed, moved,
+		              p->words->moved, spent_ms / 1000,
+		              spent_ms % 1000 / 100);
 		return;
 	}
 	begin_event(&out, "end");
-	json_put_int_member(&out, "pushed", (int64_t)pushed);
+	json_put_int_member(&out, p->words->done, (int64_t)done);
 	json_put_int_member(&out, "failed", (int64_t)failed);
-	json_put_int_member(&out, "bytesSent", (int64_t)bytes_sent);
+	json_put_int_member(&out, p->words->bytes, (int64_t)bytes_moved);
 	json_put_int_member(&out, "milliseconds", (int64_t)spent_ms);
 	print_event(&out);
 }

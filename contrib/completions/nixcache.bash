@@ -11,24 +11,66 @@ _nixcache() {
 	local words=
 
 	case $before in
-	-t | --to | --cache) words=$(_nixcache_caches) ;;
+	-t | --to | -f | --from | -c | --cache) words=$(_nixcache_caches) ;;
+	--file | --netrc | --password-file)
+		mapfile -t COMPREPLY < <(compgen -f -- "$word")
+		return
+		;;
+	-u | --url | -k | --public-key) return ;;
 	--compression) words='zstd xz none' ;;
+	--allow-user)
+		mapfile -t COMPREPLY < <(compgen -u -- "$word")
+		return
+		;;
 	--store)
 		mapfile -t COMPREPLY < <(compgen -d -- "$word")
 		return
 		;;
-	-j | --jobs | --max-memory | --level | -e | --expires) return ;;
-	nixcache) words='push ls info url status lock unlock --help --version' ;;
+	-j | --jobs | --max-memory | --level | --key | -l | --listen | \
+		--priority | --op | --vault | --field | -e | --expires) return ;;
+	nixcache)
+		words='push pull serve use sign verify ls info url keygen
+			status lock unlock --help --version'
+		;;
 	*)
 		case ${COMP_WORDS[1]} in
-		push)
+		push | sign)
 			if [[ $word != -* ]]; then
 				mapfile -t COMPREPLY < <(compgen -f -- "$word")
 				return
 			fi
+			;;
+		esac
+		case ${COMP_WORDS[1]} in
+		push)
 			words='--to --store --no-closure --full --stdin --jobs
 				--max-memory --compression --level --dry-run
 				--json --quiet --help'
+			;;
+		pull)
+			if [[ $word != -* ]]; then
+				mapfile -t COMPREPLY < <(compgen -f -- "$word")
+				return
+			fi
+			words='--from --store --no-closure --stdin --jobs
+				--dry-run --json --quiet --help'
+			;;
+		serve)
+			words='--listen --cache --allow-push --allow-user
+				--password-file --priority --redirect --proxy
+				--help'
+			;;
+		sign)
+			words='--cache --key --recursive --store --stdin --json
+				--quiet --help'
+			;;
+		verify)
+			if [[ $word != -* ]]; then
+				mapfile -t COMPREPLY < <(compgen -f -- "$word")
+				return
+			fi
+			words='--cache --store --all --deep --ignore-missing
+				--stdin --json --quiet --help'
 			;;
 		ls) words='--cache --long --raw --json --help' ;;
 		info) words='--cache --no-probe-write --json --help' ;;
@@ -39,7 +81,13 @@ _nixcache() {
 			fi
 			words='--cache --expires --narinfo --stdin --json --help'
 			;;
+		keygen) words='--op --vault --field --help' ;;
 		status) words='--json --hardening --help' ;;
+		use)
+			words="--url --direct --public-key --password-file
+				--netrc --file --write --remove --json --quiet
+				--help $(_nixcache_caches)"
+			;;
 		lock | unlock) words='--quiet --help' ;;
 		esac
 		;;

@@ -30,15 +30,22 @@ static const struct algorithm {
 	const char *name;
 	size_t len;
 } algorithms[] = {
-	{ "md5", 16 },
-	{ "sha1", 20 },
-	{ "sha256", 32 },
-	{ "sha512", 64 },
+	{ "md5", 16 },    { "sha1", 20 },   { "sha256", 32 },
+	{ "sha512", 64 }, { "blake3", 32 },
+};
+
+/* Longer than any valid one. */
+#define ADDRESS_MAX 255
+
+enum method {
+	METHOD_FLAT,
+	METHOD_TEXT,
+	METHOD_RECURSIVE,
+	METHOD_GIT, /* experimental in Nix; not computed here, nor is blake3 */
 };
 
 struct address {
-	bool is_text;
-	bool is_recursive;
+	enum method method;
 	const struct algorithm *algorithm;
 	uint8_t hash[HASH_MAX];
 };
@@ -77,20 +84,48 @@ static int parse_digits(const char *text, size_t len, uint8_t *out)
 	return text_unbase64(text, text_len, out, len);
 }
 
+static bool is_of(const struct address *address, const char *algorithm)
+{
+	return strcmp(address->algorithm->name, algorithm) == 0;
+}
+
 static bool parse(const char *text, struct address *ret)
 {
-	ret->is_text = take(&text, "text:");
-	if (!ret->is_text && !take(&text, "fixed:"))
+	if (take(&text, "text:")) {
+		ret->method = METHOD_TEXT;
+	} else if (!take(&text, "fixed:")) {
 		return false;
-	ret->is_recursive = !ret->is_text && take(&text, "r:");
+	} else if (take(&text, "r:")) {
+		ret->method = METHOD_RECURSIVE;
+	} else if (take(&text, "git:")) {
+		ret->method = METHOD_GIT;
+	} else {
+		ret->method = METHOD_FLAT;
+	}
 	ret->algorithm = take_algorithm(&text);
 	return ret->algorithm &&
+	       (ret->method != METHOD_TEXT || is_of(ret, "sha256")) &&
 	       parse_digits(text, ret->algorithm->len, ret->hash) == 0;
 }
 
-static bool is_sha256(const struct address *address)
+bool content_address_is_valid(const char *text, size_t len)
 {
-	return strcmp(address->algorithm->name, "sha256") == 0;
+	char copy[ADDRESS_MAX + 1];
+	struct address address;
+
+	if (len > ADDRESS_MAX || memchr(text, '\0', len))
+		return false;
+	memcpy(copy, text, len);
+	copy[len] = '\0';
+	return parse(copy, &address);
+}
+
+/* Those whose path refers to others, or may. */
+static bool is_source(const struct address *address)
+{
+	return address->method == METHOD_TEXT ||
+	       (address->method == METHOD_RECURSIVE &&
+	        is_of(address, "sha256"));
 }
 
 static void put_hash(struct buffer *out, const struct address *address)
@@ -107,13 +142,13 @@ static void put_hash(struct buffer *out, const struct address *address)
 static void put_source(struct buffer *out, const struct address *address,
                        const struct path_info *info, const char *store_dir)
 {
-	bool has_self = false;
+	bool is_text = address->method == METHOD_TEXT, has_self = false;
 
-	buffer_append_text(out, address->is_text ? "text" : "source");
+	buffer_append_text(out, is_text ? "text" : "source");
 	for (size_t i = 0; i < info->references.count; i++) {
 		const char *base = info->references.items[i];
 
-		if (!address->is_text && strcmp(base, info->base) == 0) {
+		if (!is_text && strcmp(base, info->base) == 0) {
 			has_self = true;
 			continue;
 		}
@@ -138,7 +173,8 @@ static bool put_output(struct buffer *out, const struct address *address)
 
 	buffer_wrap(&inner, memory, sizeof(memory));
 	buffer_append_text(&inner, "fixed:out:");
-	buffer_append_text(&inner, address->is_recursive ? "r:" : "");
+	buffer_append_text(&inner,
+	                   address->method == METHOD_RECURSIVE ? "r:" : "");
 	put_hash(&inner, address);
 	buffer_append_char(&inner, ':');
 	if (buffer_end(&inner) < 0 ||
@@ -164,38 +200,52 @@ static bool digits_of(struct bytes fingerprint, char out[STORE_PATH_DIGIT])
 	return true;
 }
 
-static bool is_sound(const struct address *address,
-                     const struct path_info *info)
+static bool is_computed(const struct address *address)
 {
-	bool is_source = address->is_recursive && is_sha256(address);
+	return address->method != METHOD_GIT && !is_of(address, "blake3");
+}
 
-	if (address->is_text)
-		return is_sha256(address);
-	if (!is_source)
-		return info->references.count == 0;
-	/* Nix hashes what refers to itself with its own digits blanked, all
-	 * else as the NAR is: then both hashes must be the same. */
+static bool refers_to_itself(const struct path_info *info)
+{
 	for (size_t i = 0; i < info->references.count; i++) {
 		if (strcmp(info->references.items[i], info->base) == 0)
 			return true;
 	}
-	return memcmp(address->hash, info->nar_hash.sha256, NIX_HASH_LEN) == 0;
+	return false;
 }
 
-bool content_address_holds(const struct path_info *info, const char *store_dir)
+/* Nix hashes what refers to itself with its own digits blanked, all else as the
+ * NAR is: then both hashes must be the same. */
+static bool is_sound(const struct address *address,
+                     const struct path_info *info)
+{
+	switch (address->method) {
+	case METHOD_TEXT:
+		return true;
+	case METHOD_FLAT:
+		return info->references.count == 0;
+	case METHOD_RECURSIVE:
+		if (!is_source(address))
+			return info->references.count == 0;
+		return refers_to_itself(info) ||
+		       memcmp(address->hash, info->nar_hash.sha256,
+		              NIX_HASH_LEN) == 0;
+	case METHOD_GIT:
+		break;
+	}
+	return false;
+}
+
+static bool gives_name(const struct address *address,
+                       const struct path_info *info, const char *store_dir)
 {
 	cleanup_buffer struct buffer text = { .data = NULL };
 	char digits[STORE_PATH_DIGIT];
-	struct address address;
-
-	if (!info->content_address || !parse(info->content_address, &address) ||
-	    !is_sound(&address, info))
-		return false;
 
 	buffer_init(&text, FINGERPRINT_MAX);
-	if (address.is_text || (address.is_recursive && is_sha256(&address))) {
-		put_source(&text, &address, info, store_dir);
-	} else if (!put_output(&text, &address)) {
+	if (is_source(address)) {
+		put_source(&text, address, info, store_dir);
+	} else if (!put_output(&text, address)) {
 		return false;
 	}
 	buffer_append_char(&text, ':');
@@ -205,4 +255,24 @@ bool content_address_holds(const struct path_info *info, const char *store_dir)
 	return buffer_end(&text) == 0 &&
 	       digits_of(buffer_bytes(&text), digits) &&
 	       memcmp(digits, info->base, STORE_PATH_HASH_LEN) == 0;
+}
+
+bool content_address_holds(const struct path_info *info, const char *store_dir)
+{
+	struct address address;
+
+	return info->content_address &&
+	       parse(info->content_address, &address) &&
+	       is_computed(&address) && is_sound(&address, info) &&
+	       gives_name(&address, info, store_dir);
+}
+
+bool content_address_is_false(const struct path_info *info,
+                              const char *store_dir)
+{
+	struct address address;
+
+	return info->content_address &&
+	       parse(info->content_address, &address) &&
+	       is_computed(&address) && !content_address_holds(info, store_dir);
 }

@@ -9,7 +9,17 @@
 
 #include "protocol/nix/path_info.h"
 
+/* "text:sha256:...", "fixed:...", "fixed:r:..." and "fixed:git:..." of a hash
+ * that some Nix knows, with as many digits as it has. */
+bool content_address_is_valid(const char *text, size_t len);
+
 /* True if info->content_address, with the references, gives exactly this base
  * name in this store: "text:sha256:...", "fixed:sha256:...",
  * "fixed:r:sha256:...", and fixed with md5, sha1 or sha512. */
 bool content_address_holds(const struct path_info *info, const char *store_dir);
+
+/* True if there is one, and it gives another name, or is that of another NAR:
+ * no Nix puts such a path into its store, however it is signed.  Not for git
+ * and blake3, whose names are not computed here. */
+bool content_address_is_false(const struct path_info *info,
+                              const char *store_dir);

@@ -2,20 +2,26 @@
 #include "tests/fuzz/fuzz.h"
 
 #include "client/cache/s3_error.h"
+#include "client/cache/s3_listing.h"
 #include "client/cache/s3_xml.h"
 
 static void check_tree(const struct s3_xml *xml)
 {
+	const struct s3_xml_element *elements =
+		(const void *)xml->elements.data;
+
 	MUST(xml->count > 0 && xml->count <= S3_XML_ELEMENTS_MAX);
-	MUST(xml->elements[0].depth == 0);
+	MUST(xml->elements.len == xml->count * sizeof(*elements));
+	MUST(elements[0].depth == 0);
 	for (size_t i = 0; i < xml->count; i++) {
-		const struct s3_xml_element *e = &xml->elements[i];
+		const struct s3_xml_element *e = &elements[i];
 
 		MUST(e->name_at < xml->text.len && e->text_at < xml->text.len);
 		MUST(i == 0 || (e->depth > 0 && e->depth <= e[-1].depth + 1));
 		MUST(s3_xml_name(xml, i)[0] != '\0');
 		(void)s3_xml_text(xml, i);
 		(void)s3_xml_find(xml, i, "Key");
+		(void)s3_xml_time(s3_xml_text(xml, i));
 	}
 }
 
@@ -37,6 +43,27 @@ static void explain(struct bytes body, long status)
 	buffer_clear(&result.response);
 }
 
+static void list(struct bytes body, const char *prefix)
+{
+	const struct s3_listing_request request = { .prefix = prefix,
+		                                    .key = "n",
+		                                    .token = "t" };
+	struct cache_listing *listing = NULL;
+
+	if (s3_listing_parse(body, &request, &listing) < 0)
+		return;
+	MUST(listing->count <= S3_MAX_KEYS_MAX);
+	for (size_t i = 0; i < listing->count; i++) {
+		MUST(listing->objects[i].key[0] == 'n');
+		MUST(listing->objects[i].size <= INT64_MAX);
+		MUST(i == 0 || strcmp(listing->objects[i - 1].key,
+		                      listing->objects[i].key) <= 0);
+	}
+	MUST(!listing->token ||
+	     (listing->token[0] != '\0' && strcmp(listing->token, "t") != 0));
+	cache_listing_free(listing);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
 	struct bytes body = { bytes, len };
@@ -53,5 +80,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	fuzz_check_printable(error.region, sizeof(error.region));
 	explain(body, 403);
 	explain(body, 404);
+	list(body, "");
+	list(body, "nix/cache");
 	return 0;
 }

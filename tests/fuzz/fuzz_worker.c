@@ -13,21 +13,27 @@ enum message {
 	MESSAGE_WELCOME,
 	MESSAGE_NOTE,
 	MESSAGE_PATH_INFO,
+	MESSAGE_VALID,
 	MESSAGE_DONE,
 	MESSAGE_COUNT,
 };
+
+static void check_bases(const struct strings *bases)
+{
+	for (size_t i = 0; i < bases->count; i++) {
+		const char *base = bases->items[i];
+
+		MUST(store_path_base_is_valid(base, strlen(base)));
+		MUST(i == 0 || strcmp(bases->items[i - 1], base) < 0);
+	}
+}
 
 static void check_info(const struct path_info *info)
 {
 	MUST(info->base[0] == '\0');
 	MUST(info->deriver[0] == '\0' ||
 	     store_path_base_is_valid(info->deriver, strlen(info->deriver)));
-	for (size_t i = 0; i < info->references.count; i++) {
-		const char *base = info->references.items[i];
-
-		MUST(store_path_base_is_valid(base, strlen(base)));
-		MUST(i == 0 || strcmp(info->references.items[i - 1], base) < 0);
-	}
+	check_bases(&info->references);
 }
 
 static int get_info(struct bytes in, size_t *ret_used)
@@ -40,6 +46,18 @@ static int get_info(struct bytes in, size_t *ret_used)
 		path_info_clear(&info);
 	}
 	return rc == WORKER_NOT_VALID ? 0 : rc;
+}
+
+static int get_valid(struct bytes in, size_t *ret_used)
+{
+	struct strings bases;
+	int rc = worker_get_valid(in, STORE_DIR, ret_used, &bases);
+
+	if (rc == 0) {
+		check_bases(&bases);
+		strings_clear(&bases);
+	}
+	return rc;
 }
 
 static int get_note(struct bytes in, uint64_t version, size_t *ret_used)
@@ -58,17 +76,20 @@ static int get_note(struct bytes in, uint64_t version, size_t *ret_used)
 static int get(enum message message, struct bytes in, uint64_t version,
                size_t *ret_used)
 {
+	enum worker_trust trust;
 	uint64_t spoken;
 
 	switch (message) {
 	case MESSAGE_HELLO:
 		return worker_get_hello(in, ret_used, &spoken);
 	case MESSAGE_WELCOME:
-		return worker_get_welcome(in, version, ret_used);
+		return worker_get_welcome(in, version, ret_used, &trust);
 	case MESSAGE_NOTE:
 		return get_note(in, version, ret_used);
 	case MESSAGE_PATH_INFO:
 		return get_info(in, ret_used);
+	case MESSAGE_VALID:
+		return get_valid(in, ret_used);
 	case MESSAGE_DONE:
 		return worker_get_done(in, ret_used);
 	case MESSAGE_COUNT:

@@ -50,6 +50,9 @@ static void note(struct fake_presign *fake, const struct s3_object_request *r)
 	copy(r->upload_id, asked->upload_id, sizeof(asked->upload_id));
 	copy(r->upload_id_marker, asked->upload_id_marker,
 	     sizeof(asked->upload_id_marker));
+	copy(r->continuation_token, asked->token, sizeof(asked->token));
+	asked->max_keys = r->max_keys;
+	asked->if_none_match = r->if_none_match;
 	asked->content_length = r->content_length;
 	asked->has_content_md5 = r->has_content_md5;
 	memcpy(asked->content_md5, r->content_md5, S3_MD5_LEN);
@@ -73,6 +76,13 @@ static void add_headers(const struct s3_object_request *r,
 
 		(void)snprintf(h->name, sizeof(h->name), "content-md5");
 		text_base64(r->content_md5, S3_MD5_LEN, h->value);
+	}
+	if (r->if_none_match) {
+		struct agent_header *h =
+			&target->headers[target->header_count++];
+
+		(void)snprintf(h->name, sizeof(h->name), "if-none-match");
+		(void)snprintf(h->value, sizeof(h->value), "*");
 	}
 }
 

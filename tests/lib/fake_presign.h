@@ -18,10 +18,13 @@ struct fake_asked {
 	char key_marker[128];
 	char upload_id[64];
 	char upload_id_marker[64];
+	char token[64];
+	uint32_t max_keys;
 	uint64_t content_length;
 	uint8_t content_md5[S3_MD5_LEN];
 	uint32_t part_number;
 	bool has_content_md5;
+	bool if_none_match;
 };
 
 struct fake_presign {

@@ -8,7 +8,7 @@
 # Below tests/run a test shares the run's S3 server; by hand it starts its own.
 
 flow_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-for flow_part in tap nix agent radosgw faults; do
+for flow_part in tap nix newer_nix agent radosgw faults; do
 	# shellcheck source=/dev/null
 	. "$flow_root/tests/lib/$flow_part.sh"
 done

@@ -4,6 +4,10 @@
 #	nix_make_closure 10 [MIB]    prints the top path; needs no network
 #	nix_paths TOP                its closure, one a line
 #	nix_pull URL TOP KEY...      fetches it into a fresh store and verifies it
+#	nix_public_key SECRET        of a secret key from nix_key NAME
+#
+# They run the Nix that comes first in PATH; with another one:
+#	newer_nix nix_pull URL TOP KEY...      see newer_nix.sh
 #
 # A chroot store keeps its files below nix_root and calls them /nix/store/...:
 # no root, no daemon, no /nix on this machine.

@@ -5,6 +5,7 @@
 #include "protocol/base/fd.h"
 #include "tests/lib/test.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <signal.h>
@@ -28,7 +29,7 @@ void base_name(unsigned i, char out[STORE_PATH_BASE_SIZE])
 	(void)snprintf(out, STORE_PATH_BASE_SIZE, "%032u-p", i);
 }
 
-static void put(struct buffer *b, const char *text)
+void put_text(struct buffer *b, const char *text)
 {
 	size_t len = strlen(text);
 
@@ -44,7 +45,7 @@ static void put_path(struct buffer *b, unsigned i)
 
 	base_name(i, base);
 	(void)snprintf(path, sizeof(path), DIR "/%s", base);
-	put(b, path);
+	put_text(b, path);
 }
 
 static void put_references(struct buffer *b, const struct script *s, unsigned i)
@@ -80,25 +81,25 @@ static void put_info(struct buffer *b, const struct script *s, unsigned i)
 	buffer_put_u64_le(b, i < s->count ? 1 : 0);
 	if (i >= s->count)
 		return;
-	put(b, "");
-	put(b, "000102030405060708090a0b0c0d0e0f"
-	       "101112131415161718191a1b1c1d1e1f");
+	put_text(b, "");
+	put_text(b, "000102030405060708090a0b0c0d0e0f"
+	            "101112131415161718191a1b1c1d1e1f");
 	put_references(b, s, i);
 	buffer_put_u64_le(b, 0);
 	buffer_put_u64_le(b, 1000 + i);
 	buffer_put_u64_le(b, 0);
 	buffer_put_u64_le(b, 0);
-	put(b, "");
+	put_text(b, "");
 }
 
 static void put_chatter(struct buffer *b)
 {
 	buffer_put_u64_le(b, 0x6f6c6d67);
-	put(b, "a line of the log\n");
+	put_text(b, "a line of the log\n");
 	buffer_put_u64_le(b, 0x53545254);
 	for (int i = 1; i < 4; i++)
 		buffer_put_u64_le(b, (uint64_t)i);
-	put(b, "querying");
+	put_text(b, "querying");
 	buffer_put_u64_le(b, 0);
 	buffer_put_u64_le(b, 0);
 	buffer_put_u64_le(b, 0x53544f50);
@@ -108,10 +109,10 @@ static void put_chatter(struct buffer *b)
 static void put_error(struct buffer *b, const char *text)
 {
 	buffer_put_u64_le(b, 0x63787470);
-	put(b, "Error");
+	put_text(b, "Error");
 	buffer_put_u64_le(b, 0);
-	put(b, "Error");
-	put(b, text);
+	put_text(b, "Error");
+	put_text(b, text);
 	buffer_put_u64_le(b, 0);
 	buffer_put_u64_le(b, 0);
 }
@@ -128,19 +129,40 @@ static bool get_number(int fd, uint64_t *value)
 	return true;
 }
 
+#define TEXT_SIZE 512
+
+static bool get_text(int fd, char text[TEXT_SIZE])
+{
+	uint64_t len;
+
+	memset(text, 0, TEXT_SIZE);
+	if (!get_number(fd, &len) || len >= TEXT_SIZE - 8)
+		return false;
+	len = (len + 7) / 8 * 8;
+	return fd_read_full(fd, text, len) == (ssize_t)len;
+}
+
 /* Reads a path of our kind and returns its number. */
 static bool get_path(int fd, unsigned *index)
 {
-	char text[512] = "";
-	uint64_t len;
+	char text[TEXT_SIZE];
 
-	if (!get_number(fd, &len) || len >= sizeof(text) - 8)
-		return false;
-	len = (len + 7) / 8 * 8;
-	if (fd_read_full(fd, text, len) != (ssize_t)len)
+	if (!get_text(fd, text))
 		return false;
 	*index = (unsigned)strtoul(text + strlen(DIR "/"), NULL, 10);
 	return true;
+}
+
+static bool skip_texts(int fd)
+{
+	char text[TEXT_SIZE];
+	uint64_t count;
+
+	if (!get_number(fd, &count))
+		return false;
+	while (count > 0 && get_text(fd, text))
+		count--;
+	return count == 0;
 }
 
 static void send_all(int fd, struct buffer *b, const struct script *s)
@@ -166,7 +188,7 @@ static bool greet(int in, int out, struct buffer *b, const struct script *s)
 	if (fd_read_full(in, two_numbers, 16) != 16)
 		return false;
 	if (s->version >= 0x121)
-		put(b, "2.8.0");
+		put_text(b, "2.8.0");
 	if (s->version >= 0x123)
 		buffer_put_u64_le(b, 1);
 	if (s->is_chatty)
@@ -193,6 +215,149 @@ static void put_answer(struct buffer *b, const struct script *s,
 	}
 }
 
+static bool answer(int out, struct buffer *b, const struct script *s,
+                   uint64_t question, unsigned index)
+{
+	put_answer(b, s, question, index);
+	send_all(out, b, s);
+	return true;
+}
+
+/* Which of them it has: a set in, a set out. */
+static bool answer_valid(int in, int out, struct buffer *b,
+                         const struct script *s)
+{
+	cleanup_buffer struct buffer found;
+	uint64_t count, none, valid = 0;
+	unsigned index;
+
+	buffer_init(&found, (size_t)1024 * 1024);
+	if (!get_number(in, &count))
+		return false;
+	for (; count > 0 && get_path(in, &index); count--) {
+		if (index >= s->count)
+			continue;
+		put_path(&found, index);
+		valid++;
+	}
+	if (count > 0 || (s->version >= 0x11b && !get_number(in, &none)))
+		return false;
+	if (s->is_chatty)
+		put_chatter(b);
+	buffer_put_u64_le(b, 0x616c7473);
+	buffer_put_u64_le(b, valid);
+	buffer_append_bytes(b, buffer_bytes(&found));
+	send_all(out, b, s);
+	return true;
+}
+
+static bool answer_signatures(int in, int out, struct buffer *b,
+                              const struct script *s)
+{
+	unsigned index;
+
+	return get_path(in, &index) && skip_texts(in) && index < s->count &&
+	       answer(out, b, s, 37, index);
+}
+
+/* True at the end of the frames; *ret_len is what was in them. */
+static bool get_frames(int in, const struct script *s, uint64_t *ret_len)
+{
+	uint64_t whole = 0, len;
+	char bytes[4096];
+
+	while (get_number(in, &len)) {
+		if (len == 0) {
+			*ret_len = whole;
+			return true;
+		}
+		for (uint64_t left = len; left > 0;) {
+			size_t n = left < sizeof(bytes) ? left : sizeof(bytes);
+
+			if (fd_read_full(in, bytes, n) != (ssize_t)n)
+				return false;
+			left -= n;
+			whole += n;
+			if (s->die_within > 0 && whole >= s->die_within)
+				return false;
+		}
+	}
+	return false;
+}
+
+static void chatter(int out, struct buffer *b, const struct script *s)
+{
+	for (size_t len = 0; len < s->chatter; len += b->len) {
+		buffer_rewind(b);
+		put_chatter(b);
+		if (fd_write_full(out, b->data, b->len) < 0)
+			_exit(0);
+	}
+	buffer_rewind(b);
+}
+
+static bool answer_import(int in, int out, struct buffer *b,
+                          const struct script *s)
+{
+	char text[TEXT_SIZE];
+	uint64_t number, size, len = 0;
+	unsigned index;
+
+	if (!get_path(in, &index) || !get_text(in, text) ||
+	    !get_text(in, text) || !skip_texts(in) ||
+	    !get_number(in, &number) || !get_number(in, &size) ||
+	    !get_number(in, &number) || !skip_texts(in) ||
+	    !get_text(in, text) || !get_number(in, &number) ||
+	    !get_number(in, &number))
+		return false;
+	chatter(out, b, s);
+	if (s->is_early) {
+		if (s->error) {
+			put_error(b, s->error);
+			put_error(b, s->error);
+		} else {
+			buffer_put_u64_le(b, 0x616c7473);
+		}
+		send_all(out, b, s);
+		return s->error ? false : get_frames(in, s, &len);
+	}
+	if (!get_frames(in, s, &len))
+		return false;
+	if (s->error) {
+		put_error(b, s->error);
+	} else if (len != size) {
+		put_error(b, "size mismatch importing path");
+	} else {
+		buffer_put_u64_le(b, 0x616c7473);
+	}
+	send_all(out, b, s);
+	return true;
+}
+
+/* What follows the question's number is different for each of these. */
+static bool answer_other(int in, int out, const struct script *s,
+                         uint64_t question)
+{
+	cleanup_buffer struct buffer b;
+
+	buffer_init(&b, (size_t)16 * 1024 * 1024);
+	switch (question) {
+	case 31:
+		return answer_valid(in, out, &b, s);
+	case 37:
+		return answer_signatures(in, out, &b, s);
+	case 39:
+		return answer_import(in, out, &b, s);
+	default:
+		return false;
+	}
+}
+
+static bool is_about_one_path(uint64_t question)
+{
+	return question == 10 || question == 11 || question == 26;
+}
+
 static void serve(int in, int out, const struct script *s)
 {
 	cleanup_buffer struct buffer b;
@@ -202,16 +367,21 @@ static void serve(int in, int out, const struct script *s)
 	buffer_init(&b, (size_t)16 * 1024 * 1024);
 	if (!greet(in, out, &b, s))
 		return;
-	for (unsigned n = 1; get_number(in, &question) && get_path(in, &index);
-	     n++) {
+	for (unsigned n = 1; get_number(in, &question); n++) {
 		if (s->die_after == n)
+			return;
+		if (!is_about_one_path(question)) {
+			if (!answer_other(in, out, s, question))
+				return;
+			continue;
+		}
+		if (!get_path(in, &index))
 			return;
 		roots += question == 11 ? 1 : 0;
 		infos += question == 26 ? 1 : 0;
 		if (s->wants_roots && infos > roots)
 			return;
-		put_answer(&b, s, question, index);
-		send_all(out, &b, s);
+		(void)answer(out, &b, s, question, index);
 	}
 }
 
@@ -280,6 +450,33 @@ int open_spawned(const struct place *p, const char *program, const char *store,
 	rc = daemon_open(store, ret_daemon, error);
 	CHECK(setenv("PATH", before, 1) == 0);
 	return rc;
+}
+
+int run_line(char *const *argv, char *line, int size)
+{
+	int ends[2], status;
+	FILE *file;
+	pid_t pid;
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return -errno;
+	(void)fflush(stdout);
+	pid = fork();
+	if (pid == 0) {
+		(void)dup2(ends[1], STDOUT_FILENO);
+		(void)execvp(argv[0], argv);
+		_exit(127);
+	}
+	(void)close(ends[1]);
+	file = fdopen(ends[0], "r");
+	line[0] = '\0';
+	if (file && fgets(line, size, file))
+		line[strcspn(line, "\n")] = '\0';
+	if (file)
+		(void)fclose(file);
+	if (waitpid(pid, &status, 0) != pid)
+		return -ECHILD;
+	return status == 0 ? 0 : -EIO;
 }
 
 bool nix_daemon_is_called(int argc, char **argv)

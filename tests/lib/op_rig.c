@@ -1,8 +1,8 @@
 #include "tests/lib/op_rig.h"
 
-#include "agent/launcher/program.h"
 #include "protocol/base/cleanup.h"
 #include "protocol/base/fd.h"
+#include "protocol/base/program.h"
 #include "protocol/base/text.h"
 #include "tests/lib/test.h"
 

@@ -5,9 +5,9 @@
 # Each speaks TAP, unless meson says otherwise; benchmarks and fuzzers speak by
 # exit status and may be watched.
 #
-# A shell test may say in its head "# timeout: SECONDS", "# needs: s3", and, in
-# the suites that look at sources only, "# needs: build".  A fuzzer may say
-# "seeds: tests/FOLDER" in its head.
+# A shell test may say in its head "# timeout: SECONDS", "# needs: s3",
+# "# needs: newer-nix", and, in the suites that look at sources only,
+# "# needs: build".  A fuzzer may say "seeds: tests/FOLDER" in its head.
 
 # An interpreter manager's wrapper is slow and may be of any version.
 python=/usr/bin/python3
@@ -106,6 +106,9 @@ suite_run_script() {
 	if suite_says "$2" s3; then
 		suite_need_s3 || return 1
 	fi
+	if suite_says "$2" newer-nix; then
+		suite_need_newer_nix
+	fi
 	if [[ $1 == bench/* ]]; then
 		suite_run_status "$1" bash "$2" "$3"
 	else
@@ -122,11 +125,35 @@ suite_need_s3() {
 	return "$s3_state"
 }
 
+# Begins what takes long and what one of the tests will need: TEST...
+suite_prepare() {
+	local test
+	for test; do
+		suite_says "$root/tests/$test.sh" newer-nix || continue
+		(
+			newer_nix_begin && echo "${newer_nix_bin%/bin}" ||
+				echo "$newer_nix_why"
+		) >"$work/newer-nix" 2>/dev/null </dev/null &
+		newer_nix_maker=$!
+		return 0
+	done
+}
+
+# The folder that it is in, or why there is none: a test that lacks it skips
+# what it has to say, and nothing failed.
+suite_need_newer_nix() {
+	[[ ${newer_nix_maker:-} ]] || return 0
+	wait "$newer_nix_maker"
+	newer_nix_maker=''
+	newer_nix_said=$(<"$work/newer-nix")
+}
+
 # What a test may see of the caller's environment: nothing but this.
 suite_environment() {
 	env -i HOME="$work/home" LC_ALL=C.UTF-8 TERM=dumb USER="$(id -un)" \
 		PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
 		TMPDIR="$work" NIXCACHE_TEST_S3="${s3_work:-}" \
+		NIXCACHE_TEST_NEWER_NIX="${newer_nix_said:-}" \
 		NIXCACHE_TEST_KEEP="$keep" \
 		ASAN_OPTIONS=detect_leaks=1 \
 		UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 "$@"

@@ -27,6 +27,8 @@ client/cmd        : protocol client
 client/push       : protocol client:files client/cache client/store client/pack client/transfer client/ui
 client/pull       : protocol client:files client/cache client/catalog client/nixconf client/pack client/pipe client/store client/ui
 client/serve      : protocol client:files client/cache client/catalog client/pack client/pipe
+client/keygen     : protocol
+client/sign       : protocol client:files client/cache client/catalog client/store
 client/catalog    : protocol client/cache client/pack
 client/survey     : protocol client:files client/cache client/catalog
 client/cache      : protocol client:files client/pipe client/transfer
@@ -36,6 +38,7 @@ client/pack       : protocol client/pipe
 client/pipe       : protocol
 client/transfer   : protocol client/pipe
 client/ui         : protocol
+client/verify     : protocol client:files client/cache client/catalog client/nixconf client/pack client/pipe client/store client/ui
 tests             : protocol agent client
 '
 
@@ -43,7 +46,7 @@ tests             : protocol agent client
 # include what they test with.
 libraries='
 curl/    : client/transfer/
-sodium   : agent/vault/ protocol/nix/key.c protocol/base/text.c protocol/s3/sigv4.c
+sodium   : agent/vault/ protocol/nix/key.c protocol/nix/key_secret.c protocol/base/text.c protocol/s3/sigv4.c
 openssl/ : protocol/base/digest.c
 seccomp  : agent/seal/
 json-c/  : protocol/varlink/ client/ui/

@@ -72,7 +72,8 @@ for page in agent/nixcache-agent.1 client/nixcache.1; do
 	check "$page has no finding" mandoc -Tlint -W warning "$page"
 done
 held_against_help agent/nixcache-agent.1 OPTIONS "$agent"
-for command in push ls info url status lock unlock; do
+for command in push pull serve use sign verify ls info url keygen \
+	status lock unlock; do
 	held_against_help client/nixcache.1 "$command" "$client" "$command"
 done
 held_against_help client/nixcache.1 OPTIONS "$client"

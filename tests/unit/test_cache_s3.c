@@ -74,6 +74,17 @@ static const struct {
 	{ "abort: gone already",
 	  STAGE_BODY("404 N", STAGE_ERROR("NoSuchUpload")), "", CACHE_ABORT,
 	  CACHE_OK },
+	{ "delete: done", STAGE_STATUS("204 N"), "", CACHE_DELETE, CACHE_OK },
+	{ "delete: done, as some say it", STAGE_OK, "", CACHE_DELETE,
+	  CACHE_OK },
+	{ "delete: gone already", STAGE_BODY("404 N", STAGE_ERROR("NoSuchKey")),
+	  "", CACHE_DELETE, CACHE_OK },
+	{ "delete: no bucket", STAGE_BODY("404 N", STAGE_ERROR("NoSuchBucket")),
+	  "no bucket bucket", CACHE_DELETE, CACHE_FAILED },
+	{ "delete: denied", STAGE_BODY("403 F", STAGE_ERROR("AccessDenied")),
+	  "may not do this", CACHE_DELETE, CACHE_FAILED },
+	{ "put: 412 to nobody's condition", STAGE_STATUS("412 P"),
+	  "answered 412", CACHE_PUT, CACHE_FAILED },
 	{ "redirect",
 	  STAGE_BODY("301 M", "<Error><Code>PermanentRedirect</Code>"
 	                      "<Region>eu-1</Region></Error>"),
@@ -162,6 +173,44 @@ static void get_and_check_bring_body_and_size(void)
 	result = stage_run(&s, &replies[1], 1, &step);
 	CHECK(result.outcome == CACHE_OK && result.size == 77);
 	stage_tear_down(&s);
+}
+
+static void what_the_head_says_comes_with_the_result(void)
+{
+#define HEADERS                                   \
+	"Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n" \
+	"Content-Encoding: br\r\nContent-Length: 5\r\n\r\n"
+	static const struct http_reply replies[] = {
+		{ .answer = "HTTP/1.1 200 OK\r\n" HEADERS "hello" },
+		{ .answer = "HTTP/1.1 200 OK\r\n" HEADERS },
+		{ .answer = "HTTP/1.1 404 N\r\n" HEADERS "hello" },
+		{ .answer = "HTTP/1.1 400 B\r\n" HEADERS "hello" },
+	};
+	static const struct {
+		enum cache_step_type type;
+		enum cache_outcome outcome;
+		uint64_t size;
+	} cases[] = {
+		{ CACHE_GET, CACHE_OK, 5 },
+		{ CACHE_CHECK, CACHE_OK, 5 },
+		{ CACHE_GET, CACHE_MISSING, 0 },
+		{ CACHE_GET, CACHE_FAILED, 0 },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct cache_step step = { .type = cases[i].type,
+			                         .key = STAGE_NAR };
+		struct stage s;
+		struct cache_result result =
+			stage_run(&s, &replies[i], 1, &step);
+
+		CHECK(result.outcome == cases[i].outcome);
+		CHECK(result.size == cases[i].size);
+		CHECK(result.server_time == 784111777);
+		CHECK(strcmp(result.encoding, "br") == 0);
+		buffer_clear(&result.response);
+		stage_tear_down(&s);
+	}
 }
 
 static void an_upload_goes_from_begin_to_complete(void)
@@ -375,6 +424,8 @@ int main(void)
 		  a_put_is_bound_to_length_and_md5 },
 		{ "GET and CHECK bring body and size",
 		  get_and_check_bring_body_and_size },
+		{ "what the head says comes with the result",
+		  what_the_head_says_comes_with_the_result },
 		{ "an upload goes from begin to complete",
 		  an_upload_goes_from_begin_to_complete },
 		{ "a completion is looked at before it is believed",

@@ -111,9 +111,9 @@ static void a_reason_that_is_too_long_is_cut(void)
 
 static void what_is_held_is_never_more_than_the_limit(void)
 {
-	static const size_t sizes[] = { 1,     16 * 1024, 65535, 65536,
+	static const size_t sizes[] = { 1,     16384,     65535, 65536,
 		                        65537, LIMIT - 1, LIMIT };
-	static uint8_t out[2 * LIMIT];
+	static uint8_t out[(size_t)2 * LIMIT];
 
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		cleanup_conduit struct conduit *c = make();

@@ -272,34 +272,6 @@ static void a_socket_we_may_not_use_names_the_group(void)
 	place_remove(&p);
 }
 
-/* Runs argv and puts the first line it prints into line. */
-static int run_line(char *const *argv, char *line, int size)
-{
-	int ends[2], status;
-	FILE *file;
-	pid_t pid;
-
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return -errno;
-	(void)fflush(stdout);
-	pid = fork();
-	if (pid == 0) {
-		(void)dup2(ends[1], STDOUT_FILENO);
-		(void)execvp(argv[0], argv);
-		_exit(127);
-	}
-	(void)close(ends[1]);
-	file = fdopen(ends[0], "r");
-	line[0] = '\0';
-	if (file && fgets(line, size, file))
-		line[strcspn(line, "\n")] = '\0';
-	if (file)
-		(void)fclose(file);
-	if (waitpid(pid, &status, 0) != pid)
-		return -ECHILD;
-	return status == 0 && line[0] != '\0' ? 0 : -EIO;
-}
-
 static void a_real_chroot_store_answers(void)
 {
 	char store[] = "nix-store", option[] = "--store", add[] = "--add";

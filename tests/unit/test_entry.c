@@ -88,6 +88,32 @@ static void another_path_is_not_what_was_asked_for(void)
 	      -EBADMSG);
 }
 
+#define HELLO_BASE "i9pmrzmpshapij2kin22pff6fc2adavx-hello.txt"
+
+static void a_false_content_address_is_refused(void)
+{
+	static const struct entry_question asked = { GAMMA_PART, GAMMA,
+		                                     "/nix/store" };
+	static const struct entry_question hello = { HELLO_BASE, HELLO_BASE,
+		                                     "/nix/store" };
+	struct cache_result answer = { .type = CACHE_GET };
+	char why[ENTRY_WHY_MAX];
+	struct narinfo info;
+
+	CHECK(read_as(&asked,
+	              bytes_of_text(FULL "CA: fixed:r:sha256:" GAMMA_NAR "\n"),
+	              "", &info) == -EBADMSG);
+	/* of a kind that is not computed here */
+	CHECK(outcome(FULL "CA: fixed:git:sha1:"
+	                   "d7ddxmqq32zrlny8qi392p56sazdl9dy\n",
+	              "") == 0);
+	buffer_init(&answer.response, NARINFO_SIZE_MAX);
+	buffer_append_text(&answer.response, HELLO);
+	CHECK(entry_read(&answer, &hello, &info, why) == 0);
+	narinfo_clear(&info);
+	buffer_clear(&answer.response);
+}
+
 static void a_malformed_one_is_refused(void)
 {
 	CHECK(outcome("", "") == -EBADMSG);
@@ -230,6 +256,8 @@ int main(void)
 		{ "its name need not be known", its_name_need_not_be_known },
 		{ "another path is not what was asked for",
 		  another_path_is_not_what_was_asked_for },
+		{ "a false content address is refused",
+		  a_false_content_address_is_refused },
 		{ "a malformed one is refused", a_malformed_one_is_refused },
 		{ "its encoding is undone", its_encoding_is_undone },
 		{ "a small answer does not become a large one",

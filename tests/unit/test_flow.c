@@ -66,7 +66,7 @@ static void world_open(struct world *w, size_t count, unsigned seed)
 	w->cache = fake_cache_new(seed);
 	w->pack = fake_pack_new(seed);
 	w->agent = (struct agent){ .exit_status = EXIT_FAILED };
-	w->progress = progress_new(PROGRESS_QUIET);
+	w->progress = progress_new(PROGRESS_QUIET, PROGRESS_PUSH);
 	if (!w->progress || plan_make(&w->closure, &w->plan) < 0)
 		abort();
 }

@@ -72,8 +72,9 @@ static void finish(struct folder_stage *s, struct conduit *conduit,
 	int rc = cache_next(s->cache, &f->result);
 
 	while (rc == 0) {
-		CHECK(cache_wait(s->cache, NULL, 0, 60000) == 0);
+		/* First: what is full already would keep the wait waiting. */
 		has_ended = drain(conduit, f);
+		CHECK(cache_wait(s->cache, NULL, 0, 60000) == 0);
 		rc = cache_next(s->cache, &f->result);
 	}
 	CHECK(rc == 1 && (has_ended || drain(conduit, f)));

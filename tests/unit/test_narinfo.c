@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define ADDRESS "CA: fixed:r:sha256:" HELLO_NAR "\n"
+
 /* The least that can be read. */
 #define LEAST STORE_PATH URL NAR_HASH NAR_SIZE
 
@@ -217,7 +219,7 @@ static const struct {
 	{ LEAST REFERENCES REFERENCES, 6 },
 	{ LEAST "References: \n" REFERENCES, 6 },
 	{ LEAST REFERENCES "References: \n", 6 },
-	{ LEAST "CA: text:sha256:x\nCA: text:sha256:x\n", 6 },
+	{ LEAST ADDRESS ADDRESS, 6 },
 	/* values */
 	{ LEAST "StorePath: " GAMMA "\n", 5 },
 	{ LEAST "StorePath: /gnu/store/" GAMMA "\n", 5 },
@@ -257,6 +259,14 @@ static const struct {
 	{ LEAST "CA: x\n", 5 },
 	{ LEAST "CA: fixed:\n", 5 },
 	{ LEAST "CA: fixed:r:sha256:a b\n", 5 },
+	{ LEAST "CA: fixed:r:\n", 5 },
+	{ LEAST "CA: fixed:r:sha256:\n", 5 },
+	{ LEAST "CA: fixed:r:sha256:" HELLO_NAR "0\n", 5 },
+	{ LEAST "CA: fixed:r:sha256:" HELLO_NAR " \n", 5 },
+	{ LEAST "CA: fixed:r:md5:" HELLO_NAR "\n", 5 },
+	{ LEAST "CA: fixed:x:sha256:" HELLO_NAR "\n", 5 },
+	{ LEAST "CA: text:r:sha256:" HELLO_NAR "\n", 5 },
+	{ LEAST "CA: text:sha1:d7ddxmqq32zrlny8qi392p56sazdl9dy\n", 5 },
 };
 
 static void what_no_reader_takes_is_refused(void)

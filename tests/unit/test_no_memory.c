@@ -71,9 +71,10 @@ static int fill_buffer(void)
 	return buffer_end(&b);
 }
 
-#define NARINFO_TEXT                                                     \
-	STORE_PATH URL COMPRESSION FILE_HASH FILE_SIZE NAR_HASH NAR_SIZE \
-		REFERENCES DERIVER SIG_1 SIG_2 "CA: text:x\n"
+#define NARINFO_TEXT                                                        \
+	STORE_PATH URL COMPRESSION FILE_HASH FILE_SIZE NAR_HASH NAR_SIZE    \
+		REFERENCES DERIVER SIG_1 SIG_2 "CA: text:sha256:" HELLO_NAR \
+					       "\n"
 
 static int copy_narinfo(void)
 {

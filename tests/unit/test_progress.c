@@ -9,18 +9,19 @@
 
 #define HELLO "/nix/store/0c0000000000000000000000000000zz-hello-2.12"
 
-/* A whole push in one breath. */
-static void play(enum progress_mode mode, const char *error)
+/* A whole push or pull in one breath. */
+static void play(enum progress_mode mode, enum progress_kind kind,
+                 const char *error)
 {
 	const struct progress_plan plan = { .path_count = 10,
-		                            .push_count = 3,
+		                            .todo_count = 3,
 		                            .upstream_count = 4,
 		                            .present_count = 3,
 		                            .nar_bytes = 3 << 20 };
-	struct progress *p = progress_new(mode);
+	struct progress *p = progress_new(mode, kind);
 
 	progress_plan(p, &plan, "mine");
-	progress_would_push(p, HELLO, 5);
+	progress_would_do(p, HELLO, 5);
 	progress_started(p, HELLO, 2048);
 	progress_tick(p, 1, 1);
 	progress_done(p, HELLO, 2048, 100);
@@ -35,7 +36,7 @@ static void speak(enum progress_mode mode, const char *error,
 {
 	if (!spoken_begin(spoken))
 		return;
-	play(mode, error);
+	play(mode, PROGRESS_PUSH, error);
 	spoken_end();
 }
 
@@ -194,12 +195,46 @@ static void errors_of_any_bytes_are_valid_json(void)
 	check_error_survives(longest, longest);
 }
 
+static void a_pull_has_words_of_its_own(void)
+{
+	static const char *const members[] = {
+		"\"event\":\"would-pull\"",
+		"\"event\":\"pulled\"",
+		"\"pull\":3,",
+		"\"pulled\":1,",
+		"\"bytesReceived\":1024,",
+	};
+	static struct spoken spoken;
+	const char *at;
+
+	if (spoken_begin(&spoken)) {
+		play(PROGRESS_AUTO, PROGRESS_PULL, "404 Not Found");
+		spoken_end();
+	}
+	at = after_line(spoken.err,
+	                "mine: 3 of 10 paths to pull (3.0 MiB); 3 here "
+	                "already, 4 from Nix's substituters");
+	at = after_line(at, "pulled hello-2.12 (2.0 KiB, 100 B packed)");
+	CHECK(at && strstr(at, "1 pulled, 1 failed, 1.0 KiB received in "));
+
+	if (spoken_begin(&spoken)) {
+		play(PROGRESS_JSON, PROGRESS_PULL, "404 Not Found");
+		spoken_end();
+	}
+	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+		if (!strstr(spoken.out, members[i]))
+			test_fail(__FILE__, __LINE__, members[i]);
+	}
+	CHECK(!strstr(spoken.out, "push"));
+}
+
 static const struct test tests[] = {
 	{ "a file gets plain lines", a_file_gets_plain_lines },
 	{ "quiet says only what failed", quiet_says_only_what_failed },
 	{ "every event is one line of JSON", every_event_is_one_line_of_json },
 	{ "errors of any bytes are valid JSON",
 	  errors_of_any_bytes_are_valid_json },
+	{ "a pull has words of its own", a_pull_has_words_of_its_own },
 };
 
 int main(void)

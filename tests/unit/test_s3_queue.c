@@ -1,6 +1,7 @@
 #include "tests/lib/cache_stage.h"
 #include "tests/lib/test.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/types.h>
 
@@ -129,6 +130,48 @@ static void urls_are_asked_for_in_batches_when_steps_start(void)
 	stage_tear_down(&s);
 }
 
+static void urls_of_downloads_are_asked_for_when_there_is_a_slot(void)
+{
+	enum {
+		COUNT = 10
+	};
+	static struct http_reply replies[2 * COUNT];
+	static struct cache_result results[2 * COUNT];
+	struct cache_step step = { .type = CACHE_CHECK, .key = STAGE_NAR };
+	struct conduit *sinks[COUNT];
+	struct stage s;
+
+	for (size_t i = 0; i < COUNT; i++) {
+		replies[i] = (struct http_reply){ .match = "HEAD",
+			                          .answer = STAGE_OK };
+		replies[COUNT + i] =
+			(struct http_reply){ .match = "GET", .answer = "" };
+	}
+	stage_set_up(&s, replies, (size_t)2 * COUNT, 2);
+	step.type = CACHE_FETCH;
+	for (step.tag = 0; step.tag < COUNT; step.tag++) {
+		if (conduit_new(CONDUIT_PIECE_MAX, &sinks[step.tag]) < 0)
+			abort();
+		step.sink = sinks[step.tag];
+		CHECK(cache_submit(s.cache, &step) == 0);
+	}
+	step.type = CACHE_CHECK;
+	for (; step.tag < (uint64_t)2 * COUNT; step.tag++)
+		CHECK(cache_submit(s.cache, &step) == 0);
+	CHECK(cache_wait(s.cache, NULL, 0, 0) == 0);
+	/* Two downloads, and with them all that is done in no time. */
+	CHECK(s.fake->calls == 1 && s.fake->asked_count == 2 + COUNT);
+	for (size_t i = 0; i < COUNT; i++)
+		conduit_abandon(sinks[i]);
+	CHECK(stage_finish(&s, results) == (size_t)2 * COUNT);
+	for (size_t i = 0; i < COUNT; i++) {
+		CHECK(results[i].outcome == CACHE_FAILED);
+		CHECK(results[COUNT + i].outcome == CACHE_OK);
+		conduit_release(sinks[i]);
+	}
+	stage_tear_down(&s);
+}
+
 static void one_refused_key_fails_alone(void)
 {
 	static const struct http_reply replies[] = { { .answer = STAGE_OK },
@@ -236,6 +279,8 @@ int main(void)
 		  a_waiting_retry_blocks_nobody },
 		{ "URLs are asked for in batches when steps start",
 		  urls_are_asked_for_in_batches_when_steps_start },
+		{ "URLs of downloads are asked for when there is a slot",
+		  urls_of_downloads_are_asked_for_when_there_is_a_slot },
 		{ "one refused key fails alone", one_refused_key_fails_alone },
 		{ "a locked agent is asked once",
 		  a_locked_agent_is_asked_once },

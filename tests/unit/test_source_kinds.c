@@ -2,9 +2,9 @@
 #include "tests/lib/test.h"
 
 #include "agent/launcher/feed.h"
-#include "agent/launcher/program.h"
 #include "protocol/base/cleanup.h"
 #include "protocol/base/fd.h"
+#include "protocol/base/program.h"
 
 #include <errno.h>
 #include <fcntl.h>

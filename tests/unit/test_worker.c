@@ -294,6 +294,7 @@ static void the_welcome_depends_on_the_version(void)
 		      { 0x122, 16 },
 		      { 0x123, 24 } };
 	cleanup_buffer struct buffer b;
+	enum worker_trust trust;
 	size_t used = 0;
 
 	buffer_init(&b, 64);
@@ -301,18 +302,21 @@ static void the_welcome_depends_on_the_version(void)
 	put_number(&b, 2);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		CHECK(worker_get_welcome(buffer_bytes(&b), cases[i].version,
-		                         &used) == 0);
+		                         &used, &trust) == 0);
 		CHECK(used == cases[i].used);
+		CHECK(trust == (cases[i].used == 24 ? WORKER_NOT_TRUSTED
+		                                    : WORKER_TRUST_UNKNOWN));
 		for (size_t len = 0; len < cases[i].used; len++) {
 			struct bytes part = { b.data, len };
 
-			CHECK(worker_get_welcome(part, cases[i].version,
-			                         &used) == WORKER_MORE);
+			CHECK(worker_get_welcome(part, cases[i].version, &used,
+			                         &trust) == WORKER_MORE);
 		}
 	}
 	b.len -= 8;
 	put_number(&b, 3);
-	CHECK(worker_get_welcome(buffer_bytes(&b), 0x123, &used) == -EBADMSG);
+	CHECK(worker_get_welcome(buffer_bytes(&b), 0x123, &used, &trust) ==
+	      -EBADMSG);
 }
 
 static void put_error(struct buffer *b, uint64_t traces)

@@ -1,4 +1,4 @@
-#include "agent/launcher/env.h"
+#include "protocol/base/env.h"
 
 #include "protocol/base/text.h"
 

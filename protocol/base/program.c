@@ -1,4 +1,4 @@
-#include "agent/launcher/program.h"
+#include "protocol/base/program.h"
 
 #include "protocol/base/cleanup.h"
 
