@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -63,11 +64,12 @@ static bool drain(struct conduit *conduit, struct fetched *f)
 	return f->rc != -EAGAIN;
 }
 
+/* Reads before it waits: nobody else would. */
 static void finish(struct folder_stage *s, struct conduit *conduit,
                    struct fetched *f)
 {
-	bool has_ended = false;
-	int rc = 0;
+	bool has_ended = drain(conduit, f);
+	int rc = cache_next(s->cache, &f->result);
 
 	while (rc == 0) {
 		/* First: what is full already would keep the wait waiting. */
@@ -75,9 +77,7 @@ static void finish(struct folder_stage *s, struct conduit *conduit,
 		CHECK(cache_wait(s->cache, NULL, 0, 60000) == 0);
 		rc = cache_next(s->cache, &f->result);
 	}
-	if (!has_ended)
-		has_ended = drain(conduit, f);
-	CHECK(has_ended && rc == 1);
+	CHECK(rc == 1 && (has_ended || drain(conduit, f)));
 	conduit_why(conduit, f->why);
 }
 
@@ -303,6 +303,42 @@ static void a_reader_that_goes_away_ends_it(void)
 	folder_stage_tear_down(&s);
 }
 
+static void *read_all(void *argument)
+{
+	struct conduit *conduit = argument;
+	static const size_t sizes[] = { 1, 5000, 100000 };
+	size_t len = 1, total = 0;
+	uint8_t *out = make_body(100000);
+
+	for (size_t i = 0; len > 0; i++) {
+		CHECK(conduit_read(conduit, out, sizes[i % 3], &len) == 0);
+		total += len;
+	}
+	CHECK(total == BIG_LEN);
+	free(out);
+	return NULL;
+}
+
+/* Without being woken a wait would take longer than a test may. */
+static void a_reader_in_another_thread_wakes_the_wait(void)
+{
+	cleanup_conduit struct conduit *conduit = NULL;
+	struct cache_result result;
+	struct folder_stage s;
+	pthread_t thread;
+
+	folder_stage_set_up(&s);
+	store(&s, NAR, BIG_LEN);
+	CHECK(conduit_new(LIMIT, &conduit) == 0);
+	submit(&s, conduit, 1);
+	CHECK(pthread_create(&thread, NULL, read_all, conduit) == 0);
+	while (cache_next(s.cache, &result) == 0)
+		CHECK(cache_wait(s.cache, NULL, 0, 600000) == 0);
+	CHECK(result.outcome == CACHE_OK);
+	CHECK(pthread_join(thread, NULL) == 0);
+	folder_stage_tear_down(&s);
+}
+
 static void a_wait_with_a_full_conduit_hears_the_callers_descriptors(void)
 {
 	struct pollfd extra[2] = { { .events = POLLIN }, { .fd = -1 } };
@@ -366,6 +402,8 @@ int main(void)
 		  a_slow_reader_does_not_hold_up_another },
 		{ "a reader that goes away ends it",
 		  a_reader_that_goes_away_ends_it },
+		{ "a reader in another thread wakes the wait",
+		  a_reader_in_another_thread_wakes_the_wait },
 		{ "a wait with a full conduit hears the caller's descriptors",
 		  a_wait_with_a_full_conduit_hears_the_callers_descriptors },
 		{ "a closed cache ends its fetches",
