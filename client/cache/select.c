@@ -77,7 +77,7 @@ const struct agent_cache *select_cache(const struct agent_status *status,
 			status->cache_count == 0
 				? "the agent knows no cache: write "
 				  "nixcache.conf, see nixcache-agent(1)%s"
-				: "say which cache with --to: %s",
+				: "there are several caches, say which one: %s",
 			names);
 		return NULL;
 	}

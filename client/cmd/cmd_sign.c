@@ -98,7 +98,7 @@ int cmd_sign(int argc, char **argv)
 	struct options o = { .sign = { .mode = SIGN_PLAIN } };
 	cleanup_strings struct strings paths = { .items = NULL };
 	struct cli cli;
-	int id, rc;
+	int id;
 
 	cli_init(&cli, table, usage.option_count, argc, argv);
 	while ((id = cli_next(&cli)) > 0)
@@ -106,13 +106,6 @@ int cmd_sign(int argc, char **argv)
 	if (id == CLI_WRONG)
 		usage_wrong(&usage, cli.error);
 
-	rc = operands_collect(argc - cli.operand, argv + cli.operand,
-	                      o.reads_stdin, &paths);
-	if (rc < 0) {
-		log_error("sign: read paths: %s", strerror(-rc));
-		return EXIT_FAILED;
-	}
-	if (paths.count == 0 && !o.reads_stdin)
-		usage_wrong(&usage, "sign: say which paths, or --stdin");
+	operands_read_paths(&usage, &cli, o.reads_stdin, &paths);
 	return paths.count > 0 ? sign(&o, &paths) : EXIT_DONE;
 }

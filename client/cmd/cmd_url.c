@@ -255,7 +255,7 @@ int cmd_url(int argc, char **argv)
 	struct options o = { .expires = S3_EXPIRES_USUAL };
 	cleanup_strings struct strings words = { .items = NULL };
 	struct cli cli;
-	int id, rc;
+	int id;
 
 	cli_init(&cli, table, usage.option_count, argc, argv);
 	while ((id = cli_next(&cli)) > 0)
@@ -263,13 +263,6 @@ int cmd_url(int argc, char **argv)
 	if (id == CLI_WRONG)
 		usage_wrong(&usage, cli.error);
 
-	rc = operands_collect(argc - cli.operand, argv + cli.operand,
-	                      o.reads_stdin, &words);
-	if (rc < 0) {
-		log_error("url: read paths: %s", strerror(-rc));
-		return EXIT_FAILED;
-	}
-	if (words.count == 0 && !o.reads_stdin)
-		usage_wrong(&usage, "url: say which paths, or --stdin");
+	operands_read_paths(&usage, &cli, o.reads_stdin, &words);
 	return words.count > 0 ? run(&o, &words) : EXIT_DONE;
 }

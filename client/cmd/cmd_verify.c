@@ -87,7 +87,7 @@ int cmd_verify(int argc, char **argv)
 	cleanup_strings struct strings paths = { .items = NULL };
 	struct options o = { .reads_stdin = false };
 	struct cli cli;
-	int id, rc;
+	int id;
 
 	cli_init(&cli, table, usage.option_count, argc, argv);
 	while ((id = cli_next(&cli)) > 0)
@@ -95,12 +95,7 @@ int cmd_verify(int argc, char **argv)
 	if (id == CLI_WRONG)
 		usage_wrong(&usage, cli.error);
 
-	rc = operands_collect(argc - cli.operand, argv + cli.operand,
-	                      o.reads_stdin, &paths);
-	if (rc < 0) {
-		log_error("verify: read paths: %s", strerror(-rc));
-		return EXIT_FAILED;
-	}
+	operands_read(&cli, o.reads_stdin, &paths);
 	if (o.verify.has_all && (paths.count > 0 || o.reads_stdin))
 		usage_wrong(&usage, "verify: --all is all; it takes no paths");
 	if (!o.verify.has_all && paths.count == 0 && !o.reads_stdin) {

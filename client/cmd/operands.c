@@ -1,9 +1,12 @@
 #include "client/cmd/operands.h"
 
 #include "protocol/base/cleanup.h"
+#include "protocol/base/exit_status.h"
+#include "protocol/base/log.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static int read_lines(struct strings *lines)
@@ -25,14 +28,38 @@ static int read_lines(struct strings *lines)
 	return ferror(stdin) ? -EIO : 0;
 }
 
-int operands_collect(int count, char **words, bool reads_stdin,
-                     struct strings *ret_operands)
+static int collect(const struct cli *cli, bool reads_stdin,
+                   struct strings *operands)
 {
 	int rc = 0;
 
-	for (int i = 0; i < count && rc == 0; i++)
-		rc = strings_add(ret_operands, words[i], strlen(words[i]));
+	for (int i = cli->operand; i < cli->argc && rc == 0; i++)
+		rc = strings_add(operands, cli->argv[i], strlen(cli->argv[i]));
 	if (rc == 0 && reads_stdin)
-		rc = read_lines(ret_operands);
+		rc = read_lines(operands);
 	return rc;
+}
+
+void operands_read(const struct cli *cli, bool reads_stdin,
+                   struct strings *ret_operands)
+{
+	int rc = collect(cli, reads_stdin, ret_operands);
+
+	if (rc == 0)
+		return;
+	log_error("%s: read paths: %s", cli->argv[0], strerror(-rc));
+	exit(EXIT_FAILED);
+}
+
+void operands_read_paths(const struct usage *usage, const struct cli *cli,
+                         bool reads_stdin, struct strings *ret_paths)
+{
+	char what[80];
+
+	operands_read(cli, reads_stdin, ret_paths);
+	if (ret_paths->count > 0 || reads_stdin)
+		return;
+	(void)snprintf(what, sizeof(what), "%s: say which paths, or --stdin",
+	               cli->argv[0]);
+	usage_wrong(usage, what);
 }

@@ -1,41 +1,10 @@
 #include "client/pull/judge.h"
 
-#include "client/catalog/trust.h"
-#include "client/nixconf/nix_conf.h"
+#include "client/catalog/believed.h"
 
 #include <stdio.h>
 
 #define NAMED_MAX 20 /* a cache without signatures has them all alike */
-
-/* Without Nix's own keys fewer paths are believed, never more. */
-static int add_keys_of_nix(struct trust *trust, struct progress *progress)
-{
-	__attribute__((__cleanup__(
-		nix_conf_clear))) struct nix_conf conf = { .netrc_file = NULL };
-	char why[NIX_CONF_WHY_MAX];
-	size_t skipped;
-
-	if (nix_conf_load(&conf, why) < 0) {
-		progress_notice(progress,
-		                "Nix's trusted-public-keys do not count: %s",
-		                why);
-		return 0;
-	}
-	return trust_add(trust, &conf.trusted_public_keys, &skipped);
-}
-
-static int collect_keys(const struct agent_cache *cache,
-                        struct progress *progress, struct trust *trust)
-{
-	size_t skipped;
-	int rc = trust_add(trust, &cache->public_keys, &skipped);
-
-	if (rc == 0)
-		rc = trust_add(trust, &cache->upstream_keys, &skipped);
-	if (rc == 0)
-		rc = add_keys_of_nix(trust, progress);
-	return rc;
-}
 
 /* NULL: it is believed. */
 static const char *complaint(enum trust_verdict verdict)
@@ -93,8 +62,14 @@ int judge_paths(const struct pull_paths *paths, const struct agent_cache *cache,
 {
 	__attribute__((
 		__cleanup__(trust_clear))) struct trust trust = { .count = 0 };
-	int rc = collect_keys(cache, progress, &trust);
+	char why[BELIEVED_WHY_MAX];
+	int rc = believed_load(cache, &trust, why);
 
+	if (rc == 0 && why[0]) {
+		progress_notice(progress,
+		                "Nix's trusted-public-keys do not count: %s",
+		                why);
+	}
 	if (rc == 0)
 		*ret_bad = judge_all(paths, cache->store_dir, &trust, progress);
 	return rc;

@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FINGERPRINT_MAX (8UL * 1024 * 1024)
-
 int plan_make(const struct closure *closure, struct plan *ret_plan)
 {
 	struct plan plan = { .closure = closure };
@@ -26,64 +24,6 @@ void plan_clear(struct plan *plan)
 		free(plan->entries[i].dependents);
 	free(plan->entries);
 	*plan = (struct plan){ .closure = NULL };
-}
-
-static int write_fingerprint(const struct path_info *info,
-                             const char *store_dir, struct buffer *out)
-{
-	cleanup_free struct bytes *references =
-		calloc(info->references.count + 1, sizeof(*references));
-	const struct fingerprint f = {
-		.store_dir = store_dir,
-		.base = bytes_of_text(info->base),
-		.nar_hash = &info->nar_hash,
-		.nar_size = info->nar_size,
-		.references = references,
-		.reference_count = info->references.count,
-	};
-
-	if (!references)
-		return -ENOMEM;
-	for (size_t i = 0; i < info->references.count; i++)
-		references[i] = bytes_of_text(info->references.items[i]);
-	return fingerprint_write(&f, out);
-}
-
-static bool is_signed_by(const struct strings *signatures,
-                         const struct public_key *key, struct bytes message)
-{
-	for (size_t i = 0; i < signatures->count; i++) {
-		const char *text = signatures->items[i];
-		struct signature signature;
-
-		if (signature_parse(text, strlen(text), &signature) == 0 &&
-		    signature_verify(&signature, key, message))
-			return true;
-	}
-	return false;
-}
-
-bool plan_is_upstream(const struct path_info *info, const char *store_dir,
-                      const struct strings *upstream_keys)
-{
-	cleanup_buffer struct buffer message = { .data = NULL };
-
-	if (info->signatures.count == 0 || upstream_keys->count == 0)
-		return false;
-	buffer_init(&message, FINGERPRINT_MAX);
-	if (write_fingerprint(info, store_dir, &message) < 0)
-		return false;
-
-	for (size_t i = 0; i < upstream_keys->count; i++) {
-		const char *text = upstream_keys->items[i];
-		struct public_key key;
-
-		if (public_key_parse(text, strlen(text), &key) == 0 &&
-		    is_signed_by(&info->signatures, &key,
-		                 buffer_bytes(&message)))
-			return true;
-	}
-	return false;
 }
 
 static int add_dependent(struct plan_entry *entry, size_t dependent)

@@ -35,11 +35,6 @@ struct plan {
 must_check int plan_make(const struct closure *closure, struct plan *ret_plan);
 void plan_clear(struct plan *plan);
 
-/* True if one of the keys (name:base64) made a good signature of the path: a
- * name alone would let anybody keep a path out of the cache. */
-bool plan_is_upstream(const struct path_info *info, const char *store_dir,
-                      const struct strings *upstream_keys);
-
 /* Counts, and ties each path to push to those that wait for it.  Paths that
  * are still PLAN_UNKNOWN become PLAN_PUSH.  0 or -ENOMEM. */
 must_check int plan_finish(struct plan *plan);

@@ -7,6 +7,7 @@
 #include "client/push/push.h"
 
 #include "client/cache/select.h"
+#include "client/catalog/trust.h"
 #include "client/push/flow.h"
 #include "client/push/preflight.h"
 #include "client/push/presence.h"
@@ -27,6 +28,7 @@ struct push {
 	struct progress *progress;
 	struct agent_status status;
 	const struct agent_cache *config; /* borrowed from status */
+	struct trust upstream;            /* whose paths are not uploaded */
 	struct daemon *daemon;
 	struct closure closure;
 	struct plan plan;
@@ -114,11 +116,17 @@ static int find_closure(struct push *p)
 	return 0;
 }
 
+/* A name alone would let anybody keep a path out of the cache. */
+static bool is_upstream(const struct push *p, const struct path_info *info)
+{
+	return trust_judge(&p->upstream, p->config->store_dir, info) ==
+	       TRUST_SIGNED;
+}
+
 static void mark_upstream(struct push *p)
 {
 	for (size_t i = 0; i < p->closure.count && !p->request->full; i++) {
-		if (plan_is_upstream(&p->closure.paths[i], p->config->store_dir,
-		                     &p->config->upstream_keys))
+		if (is_upstream(p, &p->closure.paths[i]))
 			p->plan.entries[i].state = PLAN_UPSTREAM;
 	}
 }
@@ -175,8 +183,7 @@ static int drop_upstream(struct push *p, struct strings *bases)
 	if (daemon_query_infos(p->daemon, bases, infos, &error) < 0)
 		return fail(error.text);
 	for (size_t i = 0; i < bases->count; i++) {
-		if (plan_is_upstream(&infos[i], p->config->store_dir,
-		                     &p->config->upstream_keys)) {
+		if (is_upstream(p, &infos[i])) {
 			free(bases->items[i]);
 		} else {
 			bases->items[kept++] = bases->items[i];
@@ -239,8 +246,11 @@ static int open_cache(struct push *p)
 
 static int make_plan(struct push *p)
 {
-	int rc = plan_make(&p->closure, &p->plan);
+	size_t skipped;
+	int rc = trust_add(&p->upstream, &p->config->upstream_keys, &skipped);
 
+	if (rc == 0)
+		rc = plan_make(&p->closure, &p->plan);
 	if (rc < 0)
 		return fail(strerror(-rc));
 	mark_upstream(p);
@@ -394,6 +404,7 @@ int push_run(const struct push_request *request, struct agent *agent,
 	cache_close(p.cache);
 	pack_close(p.pack);
 	plan_clear(&p.plan);
+	trust_clear(&p.upstream);
 	closure_clear(&p.closure);
 	daemon_close(p.daemon);
 	agent_status_clear(&p.status);

@@ -7,7 +7,7 @@
 
 #include "client/cache/cache_info.h"
 #include "client/cache/session.h"
-#include "client/nixconf/nix_conf.h"
+#include "client/catalog/believed.h"
 #include "client/verify/elsewhere.h"
 #include "client/verify/inspect.h"
 #include "protocol/base/cleanup.h"
@@ -43,35 +43,22 @@ static int fail_errno(int rc)
 	return fail(strerrordesc_np(-rc));
 }
 
-/* Without Nix's own keys fewer paths are believed, never more. */
-static int add_keys_of_nix(struct verify *v)
-{
-	__attribute__((__cleanup__(
-		nix_conf_clear))) struct nix_conf conf = { .netrc_file = NULL };
-	char why[NIX_CONF_WHY_MAX];
-	size_t skipped;
-
-	if (nix_conf_load(&conf, why) < 0) {
-		log_warn("verify: Nix's trusted-public-keys do not count: %s",
-		         why);
-		return 0;
-	}
-	return trust_add(&v->trust, &conf.trusted_public_keys, &skipped);
-}
-
 static int collect_keys(struct verify *v)
 {
 	const struct agent_cache *cache = v->session.config;
+	char why[BELIEVED_WHY_MAX];
 	size_t skipped;
-	int rc = trust_add(&v->trust, &cache->public_keys, &skipped);
+	int rc = believed_load(cache, &v->trust, why);
 
 	if (rc == 0)
-		rc = trust_add(&v->trust, &cache->upstream_keys, &skipped);
-	if (rc == 0)
 		rc = trust_add(&v->upstream, &cache->upstream_keys, &skipped);
-	if (rc == 0)
-		rc = add_keys_of_nix(v);
-	return rc < 0 ? fail_errno(rc) : 0;
+	if (rc < 0)
+		return fail_errno(rc);
+	if (why[0]) {
+		log_warn("verify: Nix's trusted-public-keys do not count: %s",
+		         why);
+	}
+	return 0;
 }
 
 static int open_all(struct verify *v)

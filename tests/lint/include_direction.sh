@@ -24,12 +24,12 @@ agent/seal        : protocol
 client            : protocol
 client/main.c     : protocol client
 client/cmd        : protocol client
-client/push       : protocol client:files client/cache client/store client/pack client/transfer client/ui
-client/pull       : protocol client:files client/cache client/catalog client/nixconf client/pack client/pipe client/store client/ui
+client/push       : protocol client:files client/cache client/catalog client/store client/pack client/transfer client/ui
+client/pull       : protocol client:files client/cache client/catalog client/pack client/pipe client/store client/ui
 client/serve      : protocol client:files client/cache client/catalog client/pack client/pipe
 client/keygen     : protocol
 client/sign       : protocol client:files client/cache client/catalog client/store
-client/catalog    : protocol client/cache client/pack
+client/catalog    : protocol client/cache client/pack client/nixconf
 client/survey     : protocol client:files client/cache client/catalog
 client/cache      : protocol client:files client/pipe client/transfer
 client/nixconf    : protocol
@@ -38,7 +38,7 @@ client/pack       : protocol client/pipe
 client/pipe       : protocol
 client/transfer   : protocol client/pipe
 client/ui         : protocol
-client/verify     : protocol client:files client/cache client/catalog client/nixconf client/pack client/pipe client/store client/ui
+client/verify     : protocol client:files client/cache client/catalog client/pack client/pipe client/store client/ui
 tests             : protocol agent client
 '
 

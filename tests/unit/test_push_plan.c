@@ -6,107 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void add(struct strings *list, const char *text)
-{
-	if (strings_add(list, text, strlen(text)) < 0)
-		abort();
-}
-
-/* What FINGERPRINT says. */
-static void make_gamma(struct path_info *info)
-{
-	*info = (struct path_info){ .base = GAMMA, .nar_size = 272 };
-	CHECK(nix_hash_parse("sha256:" GAMMA_NAR, strlen("sha256:" GAMMA_NAR),
-	                     &info->nar_hash) == 0);
-	add(&info->references, GAMMA);
-	add(&info->references, ALPHA);
-	add(&info->references, BETA);
-}
-
-/* Whether the path is upstream's with these signatures and keys ("": none,
- * NULL: the end). */
-static bool is_upstream(const struct path_info *info, const char *signature,
-                        const char *key)
-{
-	cleanup_strings struct strings keys = { .items = NULL };
-	struct path_info copy = *info;
-	bool is_so;
-
-	copy.signatures = (struct strings){ .items = NULL };
-	if (signature[0] != '\0')
-		add(&copy.signatures, signature);
-	if (key[0] != '\0')
-		add(&keys, key);
-	is_so = plan_is_upstream(&copy, STORE_DIR_DEFAULT, &keys);
-	strings_clear(&copy.signatures);
-	return is_so;
-}
-
-static void upstream_is_who_signed_well_and_not_who_is_named(void)
-{
-	struct path_info gamma;
-
-	make_gamma(&gamma);
-	CHECK(is_upstream(&gamma, SIGNATURE_1, KEY_1));
-	CHECK(is_upstream(&gamma, SIGNATURE_2, KEY_2));
-	CHECK(!is_upstream(&gamma, SIGNATURE_1, KEY_2));
-	CHECK(!is_upstream(&gamma, "", KEY_1));
-	CHECK(!is_upstream(&gamma, SIGNATURE_1, ""));
-	/* the right name over another's signature */
-	CHECK(!is_upstream(&gamma,
-	                   KEY_NAME
-	                   ":" /* of the other key */
-	                   "SezOEA5sjPU4tjY0RyJRCXgsUXBj5nCVc85KO1I33R7cqPws"
-	                   "fGFE7auctoABJXuMeXmrqYkpnsWDobj1tkahDg==",
-	                   KEY_1));
-	/* the right signature under another's name */
-	CHECK(!is_upstream(&gamma, "other-key-2:" SIG64, KEY_1));
-	CHECK(!is_upstream(&gamma, "other-key-2:" SIG64, KEY_2));
-	CHECK(!is_upstream(&gamma, KEY_NAME, KEY_1));
-	CHECK(!is_upstream(&gamma, KEY_NAME ":", KEY_1));
-	CHECK(!is_upstream(&gamma, SIGNATURE_1, KEY_NAME));
-	path_info_clear(&gamma);
-}
-
-static void a_signature_is_about_every_field(void)
-{
-	struct path_info gamma;
-
-	make_gamma(&gamma);
-	gamma.nar_size++;
-	CHECK(!is_upstream(&gamma, SIGNATURE_1, KEY_1));
-	gamma.nar_size--;
-	gamma.nar_hash.sha256[31] ^= 1;
-	CHECK(!is_upstream(&gamma, SIGNATURE_1, KEY_1));
-	gamma.nar_hash.sha256[31] ^= 1;
-	gamma.base[0] = gamma.base[0] == '0' ? '1' : '0';
-	CHECK(!is_upstream(&gamma, SIGNATURE_1, KEY_1));
-	path_info_clear(&gamma);
-
-	make_gamma(&gamma);
-	free(gamma.references.items[--gamma.references.count]);
-	CHECK(!is_upstream(&gamma, SIGNATURE_1, KEY_1));
-	path_info_clear(&gamma);
-}
-
-static void one_good_signature_among_many_is_enough(void)
-{
-	cleanup_strings struct strings keys = { .items = NULL };
-	struct path_info gamma;
-
-	make_gamma(&gamma);
-	add(&gamma.signatures, "nonsense");
-	add(&gamma.signatures, "other-key-2:" SIG64);
-	add(&gamma.signatures, SIGNATURE_1);
-	add(&keys, "nonsense");
-	add(&keys, KEY_2);
-	CHECK(!plan_is_upstream(&gamma, STORE_DIR_DEFAULT, &keys));
-	add(&keys, KEY_1);
-	CHECK(plan_is_upstream(&gamma, STORE_DIR_DEFAULT, &keys));
-	CHECK(!plan_is_upstream(&gamma, "/other/store", &keys));
-	path_info_clear(&gamma);
-}
-
 /* 0 <- 1 <- 2, 0 <- 2, 3 alone; each refers to itself. */
 static void make_four(struct closure *closure)
 {
@@ -246,12 +145,6 @@ static void the_largest_come_first_and_ties_in_their_order(void)
 }
 
 static const struct test tests[] = {
-	{ "upstream is who signed well, and not who is named",
-	  upstream_is_who_signed_well_and_not_who_is_named },
-	{ "a signature is about every field",
-	  a_signature_is_about_every_field },
-	{ "one good signature among many is enough",
-	  one_good_signature_among_many_is_enough },
 	{ "each path knows who waits for it",
 	  each_path_knows_who_waits_for_it },
 	{ "only paths to push are tied", only_paths_to_push_are_tied },

@@ -51,8 +51,8 @@ static void without_a_name_several_are_listed(void)
 	char why[512];
 
 	CHECK(selected(3, NULL, why) == -1);
-	CHECK(strcmp(why, "say which cache with --to: dev, release, disk") ==
-	      0);
+	CHECK(strcmp(why, "there are several caches, say which one: dev, "
+	                  "release, disk") == 0);
 }
 
 static void without_any_the_configuration_is_named(void)
