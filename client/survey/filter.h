@@ -16,7 +16,7 @@ struct filter {
 	const char *pattern;                      /* borrowed; NULL: any name */
 };
 
-#define FILTER_WHY_MAX 512
+#define FILTER_WHY_MAX 640
 
 /* word is borrowed; NULL or empty: all of them.  -EINVAL with a sentence for a
  * word that no store path fits. */

@@ -153,7 +153,9 @@ build_by_daemon() {
 	if ((EUID == 0)); then
 		mkdir -p "$folder" && cp "$file" "$folder" && chown 65534 "$folder"
 		file=$folder/closure.nix
+		# The run's own folder, too, if there is one.
 		chmod a+x "$W" "$W_machine" "$W_machine/daemon"
+		[[ ${W%/*} == /tmp ]] || chmod a+x "${W%/*}"
 		chmod a+rX "$NIX_CONF_DIR" "$NIX_CONF_DIR/nix.conf" "$file"
 		as=(setpriv --reuid=65534 --regid=65534 --clear-groups
 			env HOME="$folder" XDG_CACHE_HOME="$folder"

@@ -246,7 +246,7 @@ serve_stop
 
 # A socket from the service manager.
 activated() {
-	/usr/bin/python3 -c '
+	exec /usr/bin/python3 -c '
 import os, socket, sys
 s = socket.socket()
 s.bind(("127.0.0.1", 0))
