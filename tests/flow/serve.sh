@@ -3,6 +3,7 @@
 #
 # usage: serve.sh [BUILD-FOLDER]
 # needs: s3
+# needs: newer-nix
 # timeout: 300
 . "$(dirname "$0")/../lib/flow.sh"
 . "$(dirname "$0")/../lib/serve.sh"
@@ -34,6 +35,20 @@ second=$(nix_seed=2 nix_make_closure 3) || exit
 "$client" push -q --to main --store "$nix_root" "$top" &&
 	"$client" push -q --to disk --store "$nix_root" "$second" || exit
 
+newer_nix_begin || :
+
+# newer_substitutes WHAT: the newest stock Nix does the same, and refuses the
+# same.
+newer_substitutes() {
+	if [[ ! $newer_nix_bin ]]; then
+		skip "$1 by the newest Nix" "$newer_nix_why"
+		return
+	fi
+	check "Nix $newer_nix_version $1" newer_nix \
+		nix_substitute "$serve_url" "$top" "$key_public"
+	check_fails 'but not for a reader who trusts another key' newer_nix \
+		nix_substitute "$serve_url" "$top" "$other_public"
+}
 
 says_nothing_secret() {
 	! grep -rqi -e 'X-Amz' -e "$S3_KEY" "$W"/serve.[0-9]*
@@ -50,6 +65,7 @@ check 'stock Nix substitutes a closure by redirects' \
 other_public=$(nix_public_key "$(nix_key serve-1)")
 check_fails 'but not for a reader who trusts another key' \
 	nix_substitute "$serve_url" "$top" "$other_public"
+newer_substitutes 'substitutes it by redirects'
 check 'nix copy takes it, too' nix_pull "$serve_url" "$top" "$key_public"
 check 'with the same bytes' nix_pulled_same "$top"
 check 'and below the cache'\''s name' \
@@ -175,6 +191,7 @@ check 'the server says what it serves' \
 	grep -q 'main, disk at http://127.0.0.1' "$serve_log"
 check 'a closure comes through it' \
 	nix_substitute "$serve_url" "$top" "$key_public"
+newer_substitutes 'takes it through the server'
 check 'one from a folder, too' \
 	nix_substitute "$serve_url" "$second" "$key_public"
 check 'nix copy as well' nix_pull "$serve_url" "$second" "$key_public"

@@ -64,6 +64,7 @@ suite_build_of() {
 suite_run() {
 	local suite=${1%%/*} name=${1#*/} build script command protocol=tap
 
+	[[ $suite == flow ]] || lanes_drain
 	build=$(suite_build_of "$suite")
 	script=$root/tests/$suite/$name.sh
 	if [[ $suite != lint && $suite != tidy ]] || suite_says "$script" build; then
@@ -111,6 +112,8 @@ suite_run_script() {
 	fi
 	if [[ $1 == bench/* ]]; then
 		suite_run_status "$1" bash "$2" "$3"
+	elif [[ $1 == flow/* ]]; then
+		lanes_run "$1" "${limit:-$test_timeout}" bash "$2" "$3"
 	else
 		suite_run_contained "$1" "${limit:-$test_timeout}" bash "$2" "$3"
 	fi
@@ -148,9 +151,10 @@ suite_need_newer_nix() {
 	newer_nix_said=$(<"$work/newer-nix")
 }
 
-# What a test may see of the caller's environment: nothing but this.
+# What a test may see of the caller's environment: nothing but this.  Runs in
+# the background, whose process then is the command itself.
 suite_environment() {
-	env -i HOME="$work/home" LC_ALL=C.UTF-8 TERM=dumb USER="$(id -un)" \
+	exec env -i HOME="$work/home" LC_ALL=C.UTF-8 TERM=dumb USER="$(id -un)" \
 		PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
 		TMPDIR="$work" NIXCACHE_TEST_S3="${s3_work:-}" \
 		NIXCACHE_TEST_NEWER_NIX="${newer_nix_said:-}" \
@@ -170,6 +174,7 @@ suite_contain() {
 
 # Stops the test that is running, and all that it started.
 suite_stop() {
+	lanes_stop
 	[[ ${contained:-} ]] && kill "$contained" 2>/dev/null && wait "$contained"
 	return 0
 }
@@ -177,8 +182,9 @@ suite_stop() {
 # Runs a command and keeps what it says, which is TAP unless the caller's
 # protocol is exitcode: NAME SECONDS COMMAND...
 suite_run_contained() {
-	local name=$1 limit=$2 out=$work/out/${1//\//.} start rc
+	local name=$1 limit=$2 out start rc
 	shift 2
+	out=$(suite_out_of "$name")
 	test_running=$name
 	start=$EPOCHREALTIME
 	suite_contain "$limit" "$@" >"$out" 2>&1
@@ -205,8 +211,9 @@ suite_run_status() {
 # Runs a step of the run itself as a test: NAME FUNCTION...  Its output is
 # shown when it fails.
 suite_run_command() {
-	local name=$1 out=$work/out/${1//\//.} start rc
+	local name=$1 out start rc
 	shift
+	out=$(suite_out_of "$name")
 	test_running=$name
 	start=$EPOCHREALTIME
 	"$@" >"$out" 2>&1 </dev/null
@@ -214,6 +221,11 @@ suite_run_command() {
 	((rc == 0)) || sed 's/^/    /' "$out"
 	suite_count_status "$name" "$rc" "$(suite_seconds "$start")"
 	return "$rc"
+}
+
+# Where a test's output is kept.
+suite_out_of() {
+	echo "$work/out/${1//\//.}"
 }
 
 suite_seconds() {
