@@ -64,7 +64,7 @@ suite_build_of() {
 suite_run() {
 	local suite=${1%%/*} name=${1#*/} build script command protocol=tap
 
-	[[ $suite == flow ]] || lanes_drain
+	suite_is_shy "$suite" && lanes_drain
 	build=$(suite_build_of "$suite")
 	script=$root/tests/$suite/$name.sh
 	if [[ $suite != lint && $suite != tidy ]] || suite_says "$script" build; then
@@ -81,6 +81,11 @@ suite_run() {
 				'$1 == suite && $2 == name')
 		suite_run_contained "$1" "$test_timeout" bash -c "exec $command"
 	fi
+}
+
+# Its tests want the machine for themselves.
+suite_is_shy() {
+	[[ $1 == attack || $1 == bench || $1 == fuzz ]]
 }
 
 # What it finds worth keeping goes into a folder of this run.
@@ -112,8 +117,6 @@ suite_run_script() {
 	fi
 	if [[ $1 == bench/* ]]; then
 		suite_run_status "$1" bash "$2" "$3"
-	elif [[ $1 == flow/* ]]; then
-		lanes_run "$1" "${limit:-$test_timeout}" bash "$2" "$3"
 	else
 		suite_run_contained "$1" "${limit:-$test_timeout}" bash "$2" "$3"
 	fi
@@ -182,18 +185,28 @@ suite_stop() {
 # Runs a command and keeps what it says, which is TAP unless the caller's
 # protocol is exitcode: NAME SECONDS COMMAND...
 suite_run_contained() {
-	local name=$1 limit=$2 out start rc
+	local name=$1 limit=$2 start rc
+	if ! suite_is_shy "${name%%/*}"; then
+		lanes_run "$@"
+		return
+	fi
 	shift 2
-	out=$(suite_out_of "$name")
 	test_running=$name
 	start=$EPOCHREALTIME
-	suite_contain "$limit" "$@" >"$out" 2>&1
+	suite_contain "$limit" "$@" >"$(suite_out_of "$name")" 2>&1
 	rc=$?
+	suite_count_ended "$name" "$rc" "$(suite_seconds "$start")"
+}
+
+# By the protocol it speaks: NAME EXIT-STATUS SECONDS
+suite_count_ended() {
+	local out
+	out=$(suite_out_of "$1")
 	if [[ ${protocol:-tap} == exitcode ]]; then
-		((rc == 0)) || sed 's/^/    /' "$out"
-		suite_count_status "$name" "$rc" "$(suite_seconds "$start")"
+		(($2 == 0)) || sed 's/^/    /' "$out"
+		suite_count_status "$@"
 	else
-		suite_count "$name" "$out" "$rc" "$(suite_seconds "$start")"
+		suite_count "$1" "$out" "$2" "$3"
 	fi
 }
 
