@@ -373,6 +373,7 @@ static int run_in_foreground(struct agent *agent)
 int main(int argc, char **argv)
 {
 	struct agent agent = { .report = { .process = "launcher" } };
+	int exit_status;
 
 	selfexec_run(argv, &agent.report);
 	if (detach_mend_output() < 0)
@@ -385,7 +386,9 @@ int main(int argc, char **argv)
 
 	check_environment(&agent);
 	load_config_and_sockets(&agent);
-	return agent.is_activated || agent.options.is_foreground
-	               ? run_in_foreground(&agent)
-	               : run_detached(&agent);
+	exit_status = agent.is_activated || agent.options.is_foreground
+	                      ? run_in_foreground(&agent)
+	                      : run_detached(&agent);
+	config_free(agent.config);
+	return exit_status;
 }
