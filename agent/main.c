@@ -373,7 +373,6 @@ static int run_in_foreground(struct agent *agent)
 int main(int argc, char **argv)
 {
 	struct agent agent = { .report = { .process = "launcher" } };
-	int exit_status;
 
 	selfexec_run(argv, &agent.report);
 	if (detach_mend_output() < 0)
@@ -386,9 +385,7 @@ int main(int argc, char **argv)
 
 	check_environment(&agent);
 	load_config_and_sockets(&agent);
-	exit_status = agent.is_activated || agent.options.is_foreground
-	                      ? run_in_foreground(&agent)
-	                      : run_detached(&agent);
-	config_free(agent.config);
-	return exit_status;
+	return agent.is_activated || agent.options.is_foreground
+	               ? run_in_foreground(&agent)
+	               : run_detached(&agent);
 }
