@@ -47,7 +47,7 @@ void cache_folder_close(struct cache_folder *folder)
 static void run_check(struct cache_folder *folder, struct folder_item *item)
 {
 	char path[TEMP_FILE_PATH_MAX];
-	struct stat st;
+	struct stat st = { .st_size = 0 };
 	int rc;
 
 	rc = folder_path(folder, item->step.key, path);

@@ -8,6 +8,7 @@
 #include "protocol/base/log.h"
 #include "protocol/base/text.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -149,6 +150,7 @@ static bool is_in_store(const char *path)
 	const char *store = getenv("NIX_STORE_DIR");
 	size_t len;
 
+	assert(path);
 	store = store && *store ? store : "/nix/store";
 	len = strlen(store);
 	return strncmp(path, store, len) == 0 && path[len] == '/';

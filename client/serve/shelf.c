@@ -1,5 +1,6 @@
 #include "client/serve/shelf.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -101,6 +102,7 @@ static void remove_at(struct shelf *shelf, struct shelf_entry **slot)
 {
 	struct shelf_entry *entry = *slot;
 
+	assert(entry);
 	*slot = entry->next_in_bucket;
 	unlink_age(shelf, entry);
 	shelf->size -= size_of(entry);

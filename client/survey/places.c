@@ -6,6 +6,7 @@
 #include "protocol/base/exit_status.h"
 #include "protocol/base/text.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -42,6 +43,7 @@ static int refuse_word(struct place *place, const char *what)
 {
 	char text[1024], shown[512];
 
+	assert(place->word);
 	text_printable(place->word, strlen(place->word), shown, sizeof(shown));
 	(void)snprintf(text, sizeof(text), "%s: %s", shown, what);
 	return refuse(place, EXIT_FAILED, text);

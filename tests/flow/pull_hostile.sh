@@ -22,7 +22,7 @@ agent_start
 top=$(nix_make_closure 6) || exit
 mapfile -t paths < <(nix_paths "$top")
 leaf=$(leaf_of "$top")
-victim=$(printf '%s\n' "${paths[@]}" | grep -- -package-1-)
+victim=$(printf '%s\n' "${paths[@]}" | grep -E -- '-package-1(-|$)')
 
 for compression in $compressions; do
 	if ! nix copy --quiet --from "$nix_root" --to \

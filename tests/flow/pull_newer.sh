@@ -44,7 +44,7 @@ check 'and all is whole' newer_nix whole "$top"
 nix_configure
 
 fresh
-victim=$(printf '%s\n' "${paths[@]}" | grep -- -package-1-)
+victim=$(printf '%s\n' "${paths[@]}" | grep -E -- '-package-1(-|$)')
 narinfo=$W/theirs/${victim:11:32}.narinfo
 archive=$W/theirs/$(sed -n 's/^URL: //p' "$narinfo")
 truncate -s -8 "$archive"

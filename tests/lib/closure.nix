@@ -48,7 +48,7 @@ let
     ''}
   '';
   text = i: builtins.toFile "package-${toString i}"
-    "${seed} ${toString (references i)}";
+    "${seed} ${toString i} ${toString (references i)}";
   all = builtins.genList (if isBuilt then built else text) n;
 
   big = if bigMiB == 0 then [ ] else [

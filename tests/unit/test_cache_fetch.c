@@ -43,7 +43,7 @@ static struct http_reply reply_of(struct piece *p)
 		                SIZE - 1, SIZE);
 	}
 	(void)snprintf(p->text + len, sizeof(p->text) - (size_t)len, "\r\n%.*s",
-	               (int)(p->cut - start), OBJECT + start);
+	               (int)(p->cut - start), &OBJECT[start]);
 	return (struct http_reply){ .answer = p->text,
 		                    .is_last = p->cut < SIZE };
 }

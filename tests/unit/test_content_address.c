@@ -174,9 +174,11 @@ static void every_changed_digit_is_noticed(void)
 {
 	for (size_t i = 0; i < sizeof(held) / sizeof(held[0]); i++) {
 		char *address = strdup(held[i].address);
-		size_t at = strlen(address) - 3;
+		size_t at = strlen(held[i].address) - 3;
 		struct row row = held[i];
 
+		if (!address)
+			abort();
 		address[at] = address[at] == '0' ? '1' : '0';
 		row.address = address;
 		if (holds(&row, "/nix/store"))

@@ -57,8 +57,8 @@ static void a_good_one_is_signed_and_stored(void)
 
 	info = stored(&stage);
 	CHECK(strcmp(info.path.base, SHEET_BASE) == 0);
-	CHECK(info.path.signatures.count == 1);
-	CHECK(strncmp(info.path.signatures.items[0], "our-1:", 6) == 0);
+	CHECK(info.path.signatures.count == 1 &&
+	      strncmp(info.path.signatures.items[0], "our-1:", 6) == 0);
 	CHECK(info.file_size == nar.file.len);
 	narinfo_clear(&info);
 	tear_down(&stage, &nar);
