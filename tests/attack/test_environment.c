@@ -112,20 +112,26 @@ static void a_namespace_of_the_hosts_root_is_safe(void)
 	CHECK(pipe(ready) == 0 && pipe(mapped) == 0);
 	pid = fork();
 	if (pid == 0) {
-		if (unshare(CLONE_NEWUSER) < 0 ||
-		    fd_write_full(ready[1], "x", 1) < 0 ||
+		if (unshare(CLONE_NEWUSER) < 0)
+			_exit(SKIPPED);
+		if (fd_write_full(ready[1], "x", 1) < 0 ||
 		    fd_read_full(mapped[0], &byte, 1) != 1)
 			_exit(97);
 		_exit(check_here());
 	}
-	CHECK(fd_read_full(ready[0], &byte, 1) == 1);
-	CHECK(write_map(pid, "0 100000 65536") == 0);
-	CHECK(fd_write_full(mapped[1], "x", 1) == 0);
-	CHECK(status_of(pid) == SEAL_SAFE);
-	for (size_t i = 0; i < 2; i++) {
-		(void)close(ready[i]);
-		(void)close(mapped[i]);
+	/* Ours, so that a child that ends is not waited for. */
+	(void)close(ready[1]);
+	if (fd_read_full(ready[0], &byte, 1) == 1) {
+		CHECK(write_map(pid, "0 100000 65536") == 0);
+		CHECK(fd_write_full(mapped[1], "x", 1) == 0);
+		CHECK(status_of(pid) == SEAL_SAFE);
+	} else {
+		CHECK(status_of(pid) == SKIPPED);
+		(void)printf("# no user namespaces here\n");
 	}
+	(void)close(ready[0]);
+	(void)close(mapped[0]);
+	(void)close(mapped[1]);
 }
 
 /* The child waits until the parent holds it, then looks. */
