@@ -5,6 +5,7 @@
 #include "protocol/base/exit_status.h"
 #include "protocol/nix/store_uri.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,6 +37,7 @@ static int ask_status(struct agent_status *ret_status, char why[SITE_WHY_MAX])
 
 static int priority_of(const struct site_cache *cache)
 {
+	assert(cache->config);
 	return cache->config->priority >= 0 ? cache->config->priority
 	                                    : SITE_PRIORITY_USUAL;
 }
@@ -91,6 +93,7 @@ static int name_all(struct site *site, char why[SITE_WHY_MAX])
 		const struct agent_cache *config = site->caches[i].config;
 		const struct agent_cache *first = site->caches[0].config;
 
+		assert(config && first);
 		if (strcmp(config->store_dir, first->store_dir) != 0) {
 			(void)snprintf(why, SITE_WHY_MAX,
 			               "cache %s is for %s, and cache %s for "

@@ -327,7 +327,8 @@ static int probe_conditional(struct prober *p)
 /* That it is gone is looked up: deleting may also hide. */
 static int clear_away(struct prober *p)
 {
-	struct cache_result deleted, seen;
+	struct cache_result deleted = { .outcome = CACHE_FAILED };
+	struct cache_result seen = { .outcome = CACHE_FAILED };
 	int rc = run_type(p, CACHE_DELETE, p->key, &deleted);
 
 	if (rc == 0)

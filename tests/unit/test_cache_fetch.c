@@ -25,7 +25,7 @@ struct piece {
 	size_t cut;
 	bool with_range;
 	const char *etag;
-	char text[512];
+	char text[400];
 };
 
 static struct http_reply reply_of(struct piece *p)

@@ -101,11 +101,11 @@ static void foreign_signatures_stay_beside_ours(void)
 		 "Sig: nonsense\n";
 	CHECK(sheet_put(&stage, &s, NULL) == 201);
 	info = stored(&stage);
-	CHECK(info.path.signatures.count == 3);
-	CHECK(strcmp(info.path.signatures.items[0],
-	             "cache.nixos.org-1:" SIG_TAIL) == 0);
-	CHECK(strcmp(info.path.signatures.items[1], "our-10:" SIG_TAIL) == 0);
-	CHECK(strcmp(info.path.signatures.items[2], "our-1:" SIG_TAIL) == 0);
+	CHECK(info.path.signatures.count == 3 &&
+	      strcmp(info.path.signatures.items[0],
+	             "cache.nixos.org-1:" SIG_TAIL) == 0 &&
+	      strcmp(info.path.signatures.items[1], "our-10:" SIG_TAIL) == 0 &&
+	      strcmp(info.path.signatures.items[2], "our-1:" SIG_TAIL) == 0);
 	CHECK(strcmp(info.path.deriver, SHEET_BASE ".drv") == 0);
 	narinfo_clear(&info);
 	tear_down(&stage, &nar);
@@ -128,8 +128,8 @@ static void a_signature_under_our_name_is_replaced(void)
 	s.more = more;
 	CHECK(sheet_put(&stage, &s, NULL) == 201);
 	info = stored(&stage);
-	CHECK(info.path.signatures.count == 1);
-	CHECK(strcmp(info.path.signatures.items[0], "our-1:" SIG_TAIL) == 0);
+	CHECK(info.path.signatures.count == 1 &&
+	      strcmp(info.path.signatures.items[0], "our-1:" SIG_TAIL) == 0);
 	narinfo_clear(&info);
 	tear_down(&stage, &nar);
 }

@@ -188,7 +188,7 @@ static void one_that_is_cut_short_leaves_nothing(void)
 		receipt = receive_stage_begin(&stage, nar.key, NULL);
 		write_until(&stage, receipt,
 		            (struct bytes){ nar.file.data, given[i % count] },
-		            i / count);
+		            (enum moment)(i / count));
 		receipt_close(receipt);
 		while ((order = fake_upstream_step(stage.upstream, 0)))
 			receipt_take_order(order->owner, order);
