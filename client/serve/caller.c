@@ -25,6 +25,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #define STREAM_BLOCK    ((size_t)128 * 1024)
 #define SWALLOWED_MAX   ((uint64_t)1024 * 1024) /* of a refused body */
@@ -439,6 +440,27 @@ void caller_hear(struct caller *caller)
 	visit_answer(caller->visit, &told);
 	if (told.state != VISIT_WAITS)
 		caller_resume(caller);
+}
+
+bool caller_is_receiving(const struct caller *caller)
+{
+	return caller->receipt && caller->stage == STAGE_BODY &&
+	       !caller->is_suspended;
+}
+
+/* libmicrohttpd waits for edges (epoll(7), EPOLLET), and takes a socket that
+ * gave less than it was asked for as empty: an end that came along with the
+ * last bytes is one that it never sees.  Seen with 0.9.75: a cut upload stayed
+ * for all of the connection's idle time.  Shutting down is an edge. */
+void caller_check_peer(struct caller *caller)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(
+		caller->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	char byte;
+
+	if (info && recv(info->connect_fd, &byte, sizeof(byte),
+	                 MSG_PEEK | MSG_DONTWAIT) == 0)
+		(void)shutdown(info->connect_fd, SHUT_RDWR);
 }
 
 void caller_look(struct caller *caller)

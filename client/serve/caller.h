@@ -63,3 +63,8 @@ void caller_resume(struct caller *caller);
 void caller_hear(struct caller *caller);
 /* Resumes one whose stream or receipt may go on. */
 void caller_look(struct caller *caller);
+
+/* True while a body comes that is kept, and there is room for more of it. */
+bool caller_is_receiving(const struct caller *caller);
+/* Ends the connection of one whose peer will send no more. */
+void caller_check_peer(struct caller *caller);

@@ -14,6 +14,8 @@
 #define STRANGERS_MAX    16
 #define STRANGER_SECONDS 5U
 
+#define PEERS_MS 500 /* between two looks at who still sends */
+
 struct front {
 	struct scene scene;
 	struct MHD_Daemon *daemon;
@@ -21,7 +23,8 @@ struct front {
 	bool is_stopped;
 	struct caller *callers;
 	size_t busy;
-	size_t strangers; /* connections of users who are not on the list */
+	long long check_at; /* the peers of unfinished bodies */
+	size_t strangers;   /* connections of users who are not on the list */
 };
 
 /* Who is at the other end is asked once, while the connection is sure to be
@@ -235,17 +238,41 @@ int front_fd(const struct front *front)
 	return front->epoll_fd;
 }
 
+static bool is_receiving(const struct front *front)
+{
+	for (const struct caller *c = front->callers; c; c = c->next) {
+		if (caller_is_receiving(c))
+			return true;
+	}
+	return false;
+}
+
 int front_timeout_ms(const struct front *front)
 {
+	int max = is_receiving(front) ? PEERS_MS : INT_MAX;
 	MHD_UNSIGNED_LONG_LONG timeout;
 
 	if (MHD_get_timeout(front->daemon, &timeout) != MHD_YES)
-		return -1;
-	return timeout < INT_MAX ? (int)timeout : INT_MAX;
+		return max < INT_MAX ? max : -1;
+	return timeout < (unsigned)max ? (int)timeout : max;
+}
+
+static void check_peers(struct front *front)
+{
+	long long now = clock_boot_ms();
+
+	if (now < front->check_at)
+		return;
+	front->check_at = now + PEERS_MS;
+	for (struct caller *c = front->callers; c; c = c->next) {
+		if (caller_is_receiving(c))
+			caller_check_peer(c);
+	}
 }
 
 int front_run(struct front *front)
 {
+	check_peers(front);
 	return MHD_run(front->daemon) == MHD_YES ? 0 : -EIO;
 }
 

@@ -80,6 +80,17 @@ refused 'a connection that is cut' cut "$small" "$W/short" --cut \
 	--of "$(stat -c %s "$W/small.nar.xz")"
 refused 'a large one that is cut' cut "$large" "$W/long" --cut \
 	--of "$(stat -c %s "$W/large.nar.xz")"
+# The end may come along with the last bytes or after them.
+cut_at_many_lengths() {
+	local i
+	for i in {1..12}; do
+		head -c $(((17 << 20) - i * 7919)) "$W/large.nar.xz" >"$W/shorter"
+		put "$serve_url/$large" "$W/shorter" --cut \
+			--of "$(stat -c %s "$W/large.nar.xz")" >/dev/null
+		wait_for 10 nothing_open || { echo "length $i"; return 1; }
+	done
+}
+check 'wherever it is cut, that is noticed' cut_at_many_lengths
 refused 'a part of a NAR under its own hash' 400 \
 	"$(nar_name "$W/short" .xz)" "$W/short"
 refused 'a part of a large NAR under its own hash' 400 \
