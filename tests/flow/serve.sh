@@ -118,6 +118,20 @@ check 'a log comes decoded' http 200 "$serve_url/log/$missing-a%2Bb%3Dc.drv"
 check_same 'as it was written' 'it was built' "$(cat "$http_body")"
 check_same 'without an encoding' '' "$(http_field Content-Encoding)"
 check 'its name may be raw, too' http 200 "$serve_url/log/$log_name"
+# as_stored WHAT KEY [ASKED]: comes as it lies in the bucket.
+as_stored() {
+	echo "{\"$1\": 1}" >"$W/object"
+	put_object "$W/object" "$2"
+	check "$1 comes" http 200 "$serve_url/${3:-$2}"
+	check_same 'as it was written' "$(cat "$W/object")" "$(cat "$http_body")"
+}
+zeros=$(printf '0%.0s' {1..64})
+as_stored 'a listing' "$missing.ls"
+as_stored 'a realisation' "realisations/sha256:$zeros!out.doi"
+as_stored 'a realisation by its encoded name' "realisations/sha256:$zeros!lib.doi" \
+	"realisations/sha256%3A$zeros%21lib.doi"
+as_stored 'a build trace' "build-trace-v2/$missing-a.drv/out.doi"
+as_stored 'debug information' "debuginfo/${zeros:0:40}.debug"
 packed=$(basename "$(narinfo_url "$top")")
 s3 get "$bucket" "nix/cache/$packed" | gzip >"$W/narinfo.gz"
 put_object "$W/narinfo.gz" "$packed" -H 'Content-Encoding: gzip'

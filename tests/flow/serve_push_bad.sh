@@ -71,6 +71,14 @@ wrong=nar/$(sum_of /dev/null).nar.xz
 echo log >"$W/log"
 check 'a build log is taken' put_says 201 \
 	log/00000000000000000000000000000000-a.drv "$W/log"
+for key in 'realisations/sha256:%064d!out.doi' \
+	'build-trace-v2/%032d-a.drv/out.doi' 'debuginfo/%040d.debug'; do
+	# shellcheck disable=SC2059 # the key is the format
+	key=$(printf "$key" 0)
+	check "${key%%/*} is taken" put_says 201 "$key" "$W/log"
+	check 'and stored as it is' cmp "$W/log" \
+		<(s3 get "$bucket" "nix/cache/$key")
+done
 refused 'a NAR under another hash' 400 "$wrong" "$W/small.nar.xz"
 refused 'a large NAR under another hash' 400 "$wrong" "$W/large.nar.xz"
 
