@@ -1,9 +1,9 @@
 #include "client/store/channel.h"
 
-#include "client/store/worker.h"
 #include "protocol/base/cleanup.h"
 #include "protocol/base/fd.h"
 #include "protocol/base/text.h"
+#include "protocol/nix/worker.h"
 
 #include <errno.h>
 #include <fcntl.h>

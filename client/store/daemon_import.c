@@ -1,5 +1,5 @@
 #include "client/store/daemon_state.h"
-#include "client/store/worker.h"
+#include "protocol/nix/worker.h"
 
 #include <assert.h>
 #include <errno.h>

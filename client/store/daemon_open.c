@@ -1,7 +1,7 @@
 #include "client/store/daemon_state.h"
-#include "client/store/target.h"
 #include "protocol/base/cleanup.h"
 #include "protocol/base/text.h"
+#include "protocol/nix/target.h"
 
 #include <errno.h>
 #include <stdio.h>

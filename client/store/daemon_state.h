@@ -3,7 +3,7 @@
 
 #include "client/store/channel.h"
 #include "client/store/daemon.h"
-#include "client/store/worker.h"
+#include "protocol/nix/worker.h"
 
 #include <limits.h>
 

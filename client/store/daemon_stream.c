@@ -1,6 +1,6 @@
 #include "client/store/daemon_state.h"
-#include "client/store/worker.h"
 #include "protocol/base/text.h"
+#include "protocol/nix/worker.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -1,10 +1,10 @@
 /* What a person says a store is: of a cache, and of the local one. */
 #include "tests/fuzz/fuzz.h"
 
-#include "client/store/target.h"
 #include "protocol/base/cleanup.h"
 #include "protocol/nix/store_path.h"
 #include "protocol/nix/store_uri.h"
+#include "protocol/nix/target.h"
 
 /* Only what can stand in a request line and in a Host header. */
 static void check_word(const char *text)

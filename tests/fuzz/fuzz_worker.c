@@ -2,7 +2,7 @@
  * message that was understood is not understood when less of it has come. */
 #include "tests/fuzz/fuzz.h"
 
-#include "client/store/worker.h"
+#include "protocol/nix/worker.h"
 
 #include <errno.h>
 

@@ -3,9 +3,9 @@
 
 #include "client/store/channel.h"
 #include "client/store/closure.h"
-#include "client/store/target.h"
 #include "protocol/base/cleanup.h"
 #include "protocol/base/text.h"
+#include "protocol/nix/target.h"
 
 #include <errno.h>
 #include <fcntl.h>

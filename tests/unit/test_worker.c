@@ -1,7 +1,7 @@
 #include "tests/lib/test.h"
 
-#include "client/store/worker.h"
 #include "protocol/base/cursor.h"
+#include "protocol/nix/worker.h"
 
 #include <errno.h>
 #include <string.h>

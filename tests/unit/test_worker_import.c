@@ -2,8 +2,8 @@
 #include "tests/lib/nix_daemon.h"
 #include "tests/lib/test.h"
 
-#include "client/store/worker.h"
 #include "protocol/base/cursor.h"
+#include "protocol/nix/worker.h"
 
 #include <errno.h>
 #include <string.h>

@@ -1,6 +1,6 @@
-#include "client/store/worker.h"
+#include "protocol/nix/worker.h"
 
-#include "client/store/worker_field.h"
+#include "protocol/nix/worker_field.h"
 
 #include <errno.h>
 

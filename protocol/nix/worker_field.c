@@ -1,4 +1,4 @@
-#include "client/store/worker_field.h"
+#include "protocol/nix/worker_field.h"
 
 #include <errno.h>
 #include <string.h>

@@ -1,6 +1,6 @@
-#include "client/store/worker_field.h"
 #include "protocol/base/text.h"
 #include "protocol/nix/key.h"
+#include "protocol/nix/worker_field.h"
 
 #include <string.h>
 

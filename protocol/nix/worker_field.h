@@ -5,8 +5,8 @@
  */
 #pragma once
 
-#include "client/store/worker.h"
 #include "protocol/base/cursor.h"
+#include "protocol/nix/worker.h"
 
 #define WORKER_STRING_MAX 1024 /* paths, names, hashes, content addresses */
 

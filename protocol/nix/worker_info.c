@@ -1,5 +1,5 @@
-#include "client/store/worker_field.h"
 #include "protocol/nix/key.h"
+#include "protocol/nix/worker_field.h"
 
 #include <errno.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "client/store/target.h"
+#include "protocol/nix/target.h"
 
 #include "protocol/base/text.h"
 
