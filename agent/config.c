@@ -178,6 +178,9 @@ int config_load(const char *path, struct config **ret_config, char *why,
 	config->idle = CONFIG_IDLE_USUAL;
 	config->lifetime = CONFIG_LIFETIME_USUAL;
 	config->op_timeout = OP_TIMEOUT_USUAL;
+	config->audit_max_size = CONFIG_AUDIT_SIZE_USUAL;
+	config->confirm_window = CONFIG_CONFIRM_WINDOW_USUAL;
+	config->confirm_timeout = CONFIG_CONFIRM_TIMEOUT_USUAL;
 	rc = path ? load_named(&build, path) : load_usual(&build);
 	if (rc < 0)
 		return rc;
@@ -205,6 +208,17 @@ void config_free(struct config *config)
 	}
 	for (size_t i = 0; i < config->slot_count; i++)
 		free(config->slots[i].spec);
+	for (size_t i = 0; i < config->socket_count; i++) {
+		struct config_socket *socket = &config->sockets[i];
+
+		free(socket->name);
+		free(socket->path);
+		free(socket->group);
+		grant_clear(&socket->grant);
+	}
+	free(config->sockets);
+	free(config->nix_store);
+	free(config->audit);
 	free(config->caches);
 	free(config->slots);
 	free(config->path);

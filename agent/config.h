@@ -4,12 +4,18 @@
  */
 #pragma once
 
+#include "agent/grant.h"
 #include "agent/wire.h"
 #include "protocol/nix/store_uri.h"
 
-#define CONFIG_IDLE_USUAL     (15 * 60)
-#define CONFIG_LIFETIME_USUAL (12 * 60 * 60)
-#define CONFIG_SOURCE_MAX     1024
+#define CONFIG_IDLE_USUAL            (15 * 60)
+#define CONFIG_LIFETIME_USUAL        (12 * 60 * 60)
+#define CONFIG_AUDIT_SIZE_USUAL      (64ULL << 20)
+#define CONFIG_CONFIRM_WINDOW_USUAL  120
+#define CONFIG_CONFIRM_TIMEOUT_USUAL 60
+#define CONFIG_SOURCE_MAX            1024
+#define CONFIG_SOCKETS_MAX           8
+#define CONFIG_PEERS_MAX             32 /* uids, and gids, of one socket */
 
 enum secret_source_kind {
 	SECRET_OP,         /* op://vault/item/field */
@@ -47,6 +53,21 @@ struct config_cache {
 	struct public_key public_keys[AGENT_KEYS_MAX];
 	size_t public_key_count;
 	struct strings upstream_keys; /* name:base64 */
+	enum sign_policy sign_policy;
+	uint32_t confirm; /* bits of enum confirmation */
+};
+
+/* A [socket NAME] section. */
+struct config_socket {
+	char *name;
+	char *path;    /* NULL: --socket or the service manager says it */
+	unsigned mode; /* of the socket file; 0600 */
+	char *group;   /* of the socket file, or NULL */
+	struct grant grant;
+	uid_t uids[CONFIG_PEERS_MAX]; /* none of both: our own and root */
+	size_t uid_count;
+	gid_t gids[CONFIG_PEERS_MAX];
+	size_t gid_count;
 };
 
 struct config {
@@ -56,6 +77,13 @@ struct config {
 	uint32_t lifetime;           /* seconds, 0: none */
 	uint32_t op_timeout;         /* seconds to wait for a secret source */
 	bool is_weak_memory_allowed; /* by the command line; in no file */
+	char *nix_store;          /* as nixcache --store takes it; NULL: auto */
+	char *audit;              /* path of the log; NULL: none is kept */
+	uint64_t audit_max_size;  /* bytes; then another file is begun */
+	uint32_t confirm_window;  /* seconds that an approval is good for */
+	uint32_t confirm_timeout; /* seconds that a person is waited for */
+	struct config_socket *sockets;
+	size_t socket_count;
 	struct config_cache *caches;
 	size_t cache_count;
 	struct secret_slot *slots;

@@ -49,6 +49,13 @@ enum config_key {
 	CONFIG_COMPRESSION,
 	CONFIG_COMPRESSION_LEVEL,
 	CONFIG_UPSTREAM_KEY,
+	CONFIG_NIX_STORE,
+	CONFIG_AUDIT,
+	CONFIG_AUDIT_MAX_SIZE,
+	CONFIG_CONFIRM_WINDOW,
+	CONFIG_CONFIRM_TIMEOUT,
+	CONFIG_SIGN_POLICY,
+	CONFIG_CONFIRM,
 };
 
 /* Writes the sentence, with file:line before it, unless one is there already.
@@ -78,6 +85,15 @@ must_check int config_set_cache(struct config_build *build,
                                 const char *value);
 must_check int config_add_slot(struct config_build *build,
                                enum secret_kind kind, const char *value);
+/* config_custody.c: what the agent asks, and writes, before it uses a secret. */
+must_check int config_set_custody(struct config_build *build,
+                                  enum config_key key, const char *value);
+must_check int config_set_cache_custody(struct config_build *build,
+                                        struct config_cache *cache,
+                                        enum config_key key, const char *value);
+/* Where the log is if nobody says. */
+must_check int config_complete_custody(struct config_build *build);
+
 /* What only the whole can show: stores, credentials, defaults. */
 must_check int config_complete(struct config_build *build);
 

@@ -279,10 +279,18 @@ int config_set_cache(struct config_build *build, struct config_cache *cache,
 		return set_level(build, cache, value);
 	case CONFIG_UPSTREAM_KEY:
 		return add_upstream_key(build, cache, value);
+	case CONFIG_SIGN_POLICY:
+	case CONFIG_CONFIRM:
+		return config_set_cache_custody(build, cache, key, value);
 	case CONFIG_IDLE:
 	case CONFIG_LIFETIME:
 	case CONFIG_OP:
 	case CONFIG_OP_TIMEOUT:
+	case CONFIG_NIX_STORE:
+	case CONFIG_AUDIT:
+	case CONFIG_AUDIT_MAX_SIZE:
+	case CONFIG_CONFIRM_WINDOW:
+	case CONFIG_CONFIRM_TIMEOUT:
 		break;
 	}
 	return config_error(build, "not a key of a cache");
@@ -380,5 +388,5 @@ int config_complete(struct config_build *build)
 	if (config_has_spent_source(config) &&
 	    !(build->agent.seen & (1U << CONFIG_IDLE)))
 		config->idle = 0;
-	return 0;
+	return config_complete_custody(build);
 }

@@ -56,6 +56,33 @@ static int add_credentials(struct config_build *build)
 	return rc;
 }
 
+/* The same words as in a file. */
+static int add_custody(struct config_build *build)
+{
+	static const struct {
+		const char *variable;
+		enum config_key key;
+	} all[] = {
+		{ "NIXCACHE_NIX_STORE", CONFIG_NIX_STORE },
+		{ "NIXCACHE_AUDIT", CONFIG_AUDIT },
+		{ "NIXCACHE_SIGN_POLICY", CONFIG_SIGN_POLICY },
+	};
+	struct config_cache *cache = &build->config->caches[0];
+	int rc = 0;
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]) && rc == 0; i++) {
+		const char *value = getenv(all[i].variable);
+
+		if (!is_set(all[i].variable))
+			continue;
+		rc = all[i].key == CONFIG_SIGN_POLICY
+		             ? config_set_cache_custody(build, cache,
+		                                        all[i].key, value)
+		             : config_set_custody(build, all[i].key, value);
+	}
+	return rc;
+}
+
 int config_read_environment(struct config_build *build)
 {
 	struct config_cache *cache;
@@ -68,6 +95,9 @@ int config_read_environment(struct config_build *build)
 	if (rc < 0)
 		return rc;
 
+	rc = add_custody(build);
+	if (rc < 0)
+		return rc;
 	cache = &build->config->caches[0];
 	rc = config_set_cache(build, cache, CONFIG_STORE,
 	                      getenv("NIXCACHE_STORE"));

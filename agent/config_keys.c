@@ -23,6 +23,11 @@ static const struct {
 	{ "lifetime", CONFIG_LIFETIME, OF_AGENT, false },
 	{ "op", CONFIG_OP, OF_AGENT, false },
 	{ "op-timeout", CONFIG_OP_TIMEOUT, OF_AGENT, false },
+	{ "nix-store", CONFIG_NIX_STORE, OF_AGENT, false },
+	{ "audit", CONFIG_AUDIT, OF_AGENT, false },
+	{ "audit-max-size", CONFIG_AUDIT_MAX_SIZE, OF_AGENT, false },
+	{ "confirm-window", CONFIG_CONFIRM_WINDOW, OF_AGENT, false },
+	{ "confirm-timeout", CONFIG_CONFIRM_TIMEOUT, OF_AGENT, false },
 	{ "store", CONFIG_STORE, OF_CACHE, false },
 	{ "store-dir", CONFIG_STORE_DIR, OF_CACHE, false },
 	{ "public-key", CONFIG_PUBLIC_KEY, OF_CACHE, true },
@@ -33,6 +38,8 @@ static const struct {
 	{ "compression", CONFIG_COMPRESSION, OF_CACHE, false },
 	{ "compression-level", CONFIG_COMPRESSION_LEVEL, OF_CACHE, false },
 	{ "upstream-key", CONFIG_UPSTREAM_KEY, OF_CACHE, true },
+	{ "sign-policy", CONFIG_SIGN_POLICY, OF_CACHE, false },
+	{ "confirm", CONFIG_CONFIRM, OF_CACHE, false },
 };
 
 int config_begin_section(struct config_build *build, const char *name)
@@ -106,6 +113,12 @@ static int set_agent(struct config_build *build, enum config_key key,
 		return set_op(build, value);
 	case CONFIG_OP_TIMEOUT:
 		return set_op_timeout(build, value);
+	case CONFIG_NIX_STORE:
+	case CONFIG_AUDIT:
+	case CONFIG_AUDIT_MAX_SIZE:
+	case CONFIG_CONFIRM_WINDOW:
+	case CONFIG_CONFIRM_TIMEOUT:
+		return config_set_custody(build, key, value);
 	case CONFIG_STORE:
 	case CONFIG_STORE_DIR:
 	case CONFIG_PUBLIC_KEY:
@@ -116,6 +129,8 @@ static int set_agent(struct config_build *build, enum config_key key,
 	case CONFIG_COMPRESSION:
 	case CONFIG_COMPRESSION_LEVEL:
 	case CONFIG_UPSTREAM_KEY:
+	case CONFIG_SIGN_POLICY:
+	case CONFIG_CONFIRM:
 		break;
 	}
 	return config_error(build, "not a key of [agent]");

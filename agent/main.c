@@ -48,6 +48,7 @@ static int run_door(const struct role_start *start)
 		.launcher = start->launcher,
 		.listeners = start->listeners,
 		.listener_count = start->listener_count,
+		.audit = start->audit,
 	};
 
 	return door_run(&door);
@@ -274,7 +275,7 @@ static int refuse(struct agent *agent, int *ready, int exit_status,
 static int launch(struct agent *agent, int ready)
 {
 	const struct launcher_roles roles = { run_door, run_vault };
-	int listeners[LISTEN_SOCKETS_MAX];
+	struct agent_listener listeners[LISTEN_SOCKETS_MAX];
 	struct launcher_start start = {
 		.config_path = agent->options.config_path,
 		.config = agent->config,
@@ -297,7 +298,10 @@ static int launch(struct agent *agent, int ready)
 
 	for (size_t i = 0; i < agent->socket_count; i++) {
 		/* cppcheck-suppress unreadVariable ; start points to them */
-		listeners[i] = agent->sockets[i].fd;
+		listeners[i] = (struct agent_listener){
+			.fd = agent->sockets[i].fd,
+			.scope = agent->sockets[i].scope,
+		};
 		/* Others may look at the socket now; the lock is for the start. */
 		if (agent->sockets[i].lock >= 0)
 			(void)close(agent->sockets[i].lock);

@@ -13,6 +13,9 @@ enum {
 	OPTION_CSH,
 	OPTION_FISH,
 	OPTION_SOCKET,
+	OPTION_SCOPE,
+	OPTION_CONFINE,
+	OPTION_WATCH,
 	OPTION_FOREGROUND,
 	OPTION_DEBUG,
 	OPTION_KILL,
@@ -31,7 +34,13 @@ static const struct cli_option table[] = {
 	  OPTION_SH },
 	{ "csh", 'c', NULL, "print commands for csh, tcsh", OPTION_CSH },
 	{ "fish", 0, NULL, "print commands for fish", OPTION_FISH },
-	{ "socket", 'a', "SOCKET", "listen on this path", OPTION_SOCKET },
+	{ "socket", 'a', "[SCOPE:]SOCKET",
+	  "listen on this path; with SCOPE: also", OPTION_SOCKET },
+	{ "scope", 0, "SCOPE", "what COMMAND may ask: owner, push, pull",
+	  OPTION_SCOPE },
+	{ "confine", 0, NULL, "shut COMMAND off from others' memory",
+	  OPTION_CONFINE },
+	{ "watch", 0, "PID", "end when this process ends", OPTION_WATCH },
 	{ "foreground", 'D', NULL, "stay in the foreground",
 	  OPTION_FOREGROUND },
 	{ "debug", 'd', NULL, "stay in the foreground and say what happens",
@@ -44,7 +53,7 @@ static const struct cli_option table[] = {
 	{ "config", 0, "FILE", "read this configuration", OPTION_CONFIG },
 	{ "prefetch", 0, NULL, "fetch the secrets now, and fail if that fails",
 	  OPTION_PREFETCH },
-	{ "allow-weak", 0, "NAME", "go on without: memory, namespace or trace",
+	{ "allow-weak", 0, "NAME", "go on without it: see the man page",
 	  OPTION_ALLOW_WEAK },
 	{ "quiet", 'q', NULL, "print no remarks", OPTION_QUIET },
 	{ "help", 'h', NULL, "print this", OPTION_HELP },
@@ -92,6 +101,31 @@ static uint32_t parse_time(const char *name, const char *text)
 	return (uint32_t)seconds;
 }
 
+static pid_t parse_pid(const char *text)
+{
+	uint64_t pid;
+
+	if (number_parse(text, INT32_MAX, &pid) < 0 || pid == 0)
+		wrong_usage("--watch takes the number of a process");
+	return (pid_t)pid;
+}
+
+/* "pull:/run/pull.sock"; a path alone is the usual socket's. */
+static void add_socket(struct options *options, const char *value)
+{
+	const char *colon = strchr(value, ':');
+
+	if (!colon || memchr(value, '/', (size_t)(colon - value))) {
+		options->socket_path = value;
+		return;
+	}
+	if (colon == value || colon[1] != '/')
+		wrong_usage("--socket takes SCOPE:/PATH, or a path");
+	if (options->socket_count == OPTIONS_SOCKETS_MAX)
+		wrong_usage("too many --socket");
+	options->sockets[options->socket_count++] = value;
+}
+
 static void allow_weak(struct options *options, const char *name)
 {
 	if (strcmp(name, "memory") == 0) {
@@ -100,9 +134,11 @@ static void allow_weak(struct options *options, const char *name)
 		options->allow_weak_namespace = true;
 	} else if (strcmp(name, "trace") == 0) {
 		options->allow_weak_trace = true;
+	} else if (strcmp(name, "confinement") == 0) {
+		options->allow_weak_confinement = true;
 	} else {
-		wrong_usage("--allow-weak takes one of: memory, namespace, "
-		            "trace");
+		wrong_usage("--allow-weak takes memory, namespace, trace "
+		            "or confinement");
 	}
 }
 
@@ -120,6 +156,9 @@ static void apply_other(struct options *options, int id, const char *value)
 		break;
 	case OPTION_ALLOW_WEAK:
 		allow_weak(options, value);
+		break;
+	case OPTION_WATCH:
+		options->watched = parse_pid(value);
 		break;
 	case OPTION_HELP:
 		print_help();
@@ -145,7 +184,13 @@ static void apply(struct options *options, int id, const char *value)
 		options->shell = OPTIONS_SHELL_FISH;
 		break;
 	case OPTION_SOCKET:
-		options->socket_path = value;
+		add_socket(options, value);
+		break;
+	case OPTION_SCOPE:
+		options->scope = value;
+		break;
+	case OPTION_CONFINE:
+		options->is_confined = true;
 		break;
 	case OPTION_DEBUG:
 		options->is_debug = true;
@@ -174,6 +219,8 @@ static void apply(struct options *options, int id, const char *value)
 
 static void check_together(const struct options *options)
 {
+	if (!options->command && (options->scope || options->is_confined))
+		wrong_usage("--scope and --confine are for a command");
 	if (options->command && options->is_kill)
 		wrong_usage("-k ends an agent and takes no command");
 	if (options->command && options->is_foreground) {

@@ -2,7 +2,11 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
+
+#define OPTIONS_SOCKETS_MAX 7 /* beside the usual one */
 
 enum options_shell {
 	OPTIONS_SHELL_GUESS, /* by $SHELL */
@@ -13,7 +17,12 @@ enum options_shell {
 
 struct options {
 	enum options_shell shell;
-	const char *socket_path; /* -a, or NULL */
+	const char *socket_path;                  /* -a, or NULL */
+	const char *sockets[OPTIONS_SOCKETS_MAX]; /* --socket SCOPE:PATH */
+	size_t socket_count;
+	const char *scope;       /* of the command's socket, or NULL: owner */
+	bool is_confined;        /* --confine */
+	pid_t watched;           /* --watch, 0: none */
 	const char *config_path; /* --config, or NULL */
 	bool is_foreground;      /* -D or -d */
 	bool is_debug;           /* -d */
@@ -27,6 +36,7 @@ struct options {
 	bool allow_weak_memory;
 	bool allow_weak_namespace;
 	bool allow_weak_trace;
+	bool allow_weak_confinement;
 	char **command; /* NULL-ended, or NULL */
 };
 

@@ -367,46 +367,76 @@ static int get_outcome(struct cursor *c, struct fetch_outcome *ret_outcome)
 	return 0;
 }
 
-/* A descriptor comes with LAUNCHER_VAULT and with nothing else. */
+int wire_send_errand(int socket, enum launcher_type type,
+                     const struct errand *errand)
+{
+	uint8_t memory[64 + ERRAND_TEXT_MAX];
+	struct buffer packet;
+	int rc;
+
+	buffer_wrap(&packet, memory, sizeof(memory));
+	buffer_put_u8(&packet, (uint8_t)type);
+	errand_put(&packet, errand);
+	rc = buffer_end(&packet);
+	return rc < 0 ? rc
+	              : fd_send(socket, packet.data, packet.len, errand->fd);
+}
+
+static int get_body(struct cursor *c, struct launcher_packet *packet)
+{
+	switch (packet->type) {
+	case LAUNCHER_FETCHED:
+	case LAUNCHER_REFUSED:
+		return get_outcome(c, &packet->outcome);
+	case LAUNCHER_ERRAND:
+	case LAUNCHER_ERRAND_DONE:
+		return errand_get((struct bytes){ c->next, c->left },
+		                  &packet->errand);
+	default:
+		return cursor_end(c);
+	}
+}
+
+/* A descriptor comes with a vault, always, and may come with an errand. */
 static int get_packet(struct bytes bytes, bool has_fd,
-                      enum launcher_type *ret_type,
-                      struct fetch_outcome *ret_outcome)
+                      struct launcher_packet *ret_packet)
 {
 	struct cursor c;
 	uint8_t type;
-	int rc;
+	bool is_errand;
 
 	cursor_init(&c, bytes);
 	type = cursor_get_u8(&c);
-	if (type < LAUNCHER_FETCH || type > LAUNCHER_FETCHED ||
-	    has_fd != (type == LAUNCHER_VAULT))
+	is_errand = type == LAUNCHER_ERRAND || type == LAUNCHER_ERRAND_DONE;
+	if (type < LAUNCHER_FETCH || type > LAUNCHER_CLOSE ||
+	    (!is_errand && has_fd != (type == LAUNCHER_VAULT)))
 		return -EBADMSG;
 
-	rc = type == LAUNCHER_FETCHED || type == LAUNCHER_REFUSED
-	             ? get_outcome(&c, ret_outcome)
-	             : cursor_end(&c);
-	if (rc == 0)
-		*ret_type = type;
-	return rc;
+	ret_packet->type = (enum launcher_type)type;
+	return get_body(&c, ret_packet);
 }
 
-int wire_receive_launcher(int socket, enum launcher_type *ret_type, int *ret_fd,
-                          struct fetch_outcome *ret_outcome)
+int wire_receive_launcher(int socket, struct launcher_packet *ret_packet)
 {
-	uint8_t packet[WIRE_PACKET_MAX];
+	struct launcher_packet packet = { .fd = -1, .errand = { .fd = -1 } };
+	uint8_t bytes[WIRE_PACKET_MAX];
 	cleanup_close int fd = -1;
 	ssize_t n;
 	int rc;
 
-	n = fd_receive(socket, packet, sizeof(packet), &fd);
+	n = fd_receive(socket, bytes, sizeof(bytes), &fd);
 	if (n <= 0)
 		return (int)n;
 
-	rc = get_packet((struct bytes){ packet, (size_t)n }, fd >= 0, ret_type,
-	                ret_outcome);
+	rc = get_packet((struct bytes){ bytes, (size_t)n }, fd >= 0, &packet);
 	if (rc < 0)
 		return rc;
 
-	*ret_fd = take_fd(&fd);
+	if (packet.type == LAUNCHER_VAULT) {
+		packet.fd = take_fd(&fd);
+	} else {
+		packet.errand.fd = take_fd(&fd);
+	}
+	*ret_packet = packet;
 	return 1;
 }

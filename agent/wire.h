@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include "agent/wire_errand.h"
 #include "protocol/nix/key.h"
 #include "protocol/nix/path_info.h"
 #include "protocol/s3/operation.h"
@@ -18,6 +19,13 @@
 #define WIRE_REFERENCES_MAX 16384           /* of one store path */
 #define WIRE_SLOTS_MAX      256             /* secrets in one configuration */
 #define WIRE_DETAIL_MAX     512
+
+/* A listening socket.  scope: "owner", "push", "pull", or the name of a
+ * [socket] section. */
+struct agent_listener {
+	int fd;
+	const char *scope; /* borrowed */
+};
 
 enum vault_type {
 	/* door to vault */
@@ -56,10 +64,13 @@ enum launcher_type {
 	LAUNCHER_LOADED, /* the vault has taken the secrets; the lifetime runs */
 	LAUNCHER_READY,  /* the first vault has said hello */
 	LAUNCHER_QUIT,
+	LAUNCHER_ERRAND, /* wire_errand.h: something to be done outside */
 	/* launcher to door; FETCH from the launcher is a prefetch */
 	LAUNCHER_VAULT,     /* with a descriptor: a fresh vault */
 	LAUNCHER_CANCELLED, /* the fetch was stopped by a lock */
 	LAUNCHER_FETCHED,   /* the sources have ended: struct fetch_outcome */
+	LAUNCHER_ERRAND_DONE,
+	LAUNCHER_CLOSE, /* the agent ends: write the last record, then QUIT */
 };
 
 /* How a run of the secret sources ended. */
@@ -129,7 +140,18 @@ must_check int wire_send_launcher(int socket, enum launcher_type type, int fd);
 /* type: LAUNCHER_FETCHED or LAUNCHER_REFUSED. */
 must_check int wire_send_outcome(int socket, enum launcher_type type,
                                  const struct fetch_outcome *outcome);
+/* type: LAUNCHER_ERRAND or LAUNCHER_ERRAND_DONE. */
+must_check int wire_send_errand(int socket, enum launcher_type type,
+                                const struct errand *errand);
+
+/* A message as it came. */
+struct launcher_packet {
+	enum launcher_type type;
+	int fd; /* LAUNCHER_VAULT: the receiver's; else -1 */
+	struct fetch_outcome outcome; /* FETCHED, REFUSED */
+	struct errand errand;         /* ERRAND, ERRAND_DONE */
+};
+
 /* 1: a message came; 0: the other side is gone.  -errno, -EBADMSG. */
-must_check int wire_receive_launcher(int socket, enum launcher_type *ret_type,
-                                     int *ret_fd,
-                                     struct fetch_outcome *ret_outcome);
+must_check int wire_receive_launcher(int socket,
+                                     struct launcher_packet *ret_packet);

@@ -126,6 +126,7 @@ static int say_source_failed(const struct error_reply *reply,
 static int say_error(const struct error_reply *reply, struct agent_error *error)
 {
 	char text[ERROR_TEXT_MAX], cache[AGENT_CACHE_NAME_MAX + 1];
+	char path[STORE_PATH_SIZE];
 
 	text_printable(reply->text, strlen(reply->text), text, sizeof(text));
 	text_printable(reply->cache, strlen(reply->cache), cache,
@@ -159,6 +160,26 @@ static int say_error(const struct error_reply *reply, struct agent_error *error)
 		           "cache %s: not supported: %s: see its store and its "
 		           "keys in the agent's configuration",
 		           cache, text);
+	case ERROR_NOT_IN_STORE:
+		text_printable(reply->store_path, strlen(reply->store_path),
+		               path, sizeof(path));
+		return say(AGENT_E_POLICY, error,
+		           "agent: %s is not signed: %s: see sign-policy and "
+		           "nix-store in nixcache-agent(1)",
+		           path, text);
+	case ERROR_USER_DENIED:
+		return say(AGENT_E_POLICY, error, "agent: not approved: %s",
+		           text);
+	case ERROR_RATE_LIMITED:
+		return say(AGENT_E_POLICY, error,
+		           "agent: too much at once: %s: run this again in %u "
+		           "seconds",
+		           text, (unsigned int)reply->retry_after);
+	case ERROR_AUDIT_FAILED:
+		return say(AGENT_E_REFUSED, error,
+		           "agent: uses no secret, since its audit log cannot "
+		           "be written: %s",
+		           text);
 	case ERROR_PERMISSION_DENIED:
 		return say(AGENT_E_POLICY, error,
 		           "agent: not allowed on this socket: use one with a "

@@ -1,12 +1,13 @@
 #include "agent/door/calls.h"
 
+#include "agent/door/clients.h"
 #include "agent/door/dispatch.h"
 #include "protocol/base/log.h"
 
 #include <errno.h>
 #include <string.h>
 
-void calls_end_if_failed(struct connection *c, int rc)
+void calls_end_if_failed(struct door *door, struct connection *c, int rc)
 {
 	if (rc == 0)
 		rc = connection_flush(c);
@@ -16,7 +17,7 @@ void calls_end_if_failed(struct connection *c, int rc)
 		log_debug("pid %d: connection ended: %s", (int)c->peer.pid,
 		          strerror(-rc));
 	}
-	connection_close(c);
+	clients_close(door, c);
 }
 
 void calls_fail_all(struct door *door, enum work_state state,
@@ -26,7 +27,7 @@ void calls_fail_all(struct door *door, enum work_state state,
 		struct connection *c = &door->connections[i];
 
 		if (c->fd >= 0 && c->work.state == state)
-			calls_end_if_failed(c, dispatch_fail(c, error));
+			calls_end_if_failed(door, c, dispatch_fail(c, error));
 	}
 }
 
@@ -36,6 +37,7 @@ void calls_continue_all(struct door *door, enum work_state state)
 		struct connection *c = &door->connections[i];
 
 		if (c->fd >= 0 && c->work.state == state)
-			calls_end_if_failed(c, dispatch_continue(door, c));
+			calls_end_if_failed(door, c,
+			                    dispatch_continue(door, c));
 	}
 }

@@ -2,6 +2,7 @@
 
 #include "agent/door/calls.h"
 #include "agent/door/dispatch.h"
+#include "agent/door/errands.h"
 #include "protocol/base/fd.h"
 
 #include <errno.h>
@@ -30,7 +31,39 @@ static struct connection *free_connection(struct door *door)
 	return NULL;
 }
 
-void clients_accept(struct door *door, int listener)
+static bool is_welcome(const struct door *door, size_t listener, int fd,
+                       const struct peer *peer)
+{
+	return peer_may_connect(fd, peer, door->sections[listener]) &&
+	       count_of_peer(door, peer->pid) < CONNECTIONS_PER_PEER_MAX;
+}
+
+static void let_in(struct door *door, struct connection *c, size_t listener,
+                   int owned_fd, const struct peer *peer)
+{
+	connection_open(c, owned_fd, peer);
+	c->id = ++door->last_connection;
+	c->listener = listener;
+	c->scope = (struct scope){
+		.socket = door->grants[listener],
+		.socket_use = &door->uses[listener],
+		.name = door->start->listeners[listener].scope,
+	};
+	c->peer.is_known = !audit_is_kept(door->audit);
+	/* Without an answer the peer stays unknown, and its calls wait. */
+	if (!c->peer.is_known && errands_ask_peer(door, c) < 0)
+		clients_close(door, c);
+}
+
+void clients_close(struct door *door, struct connection *c)
+{
+	witness_memory_free(door->witness, c->attested);
+	c->attested = NULL;
+	approval_forget(door->approvals, &c->peer);
+	connection_close(c);
+}
+
+void clients_accept(struct door *door, size_t listener)
 {
 	for (;;) {
 		struct connection *c = free_connection(door);
@@ -40,16 +73,18 @@ void clients_accept(struct door *door, int listener)
 		if (!c) /* the rest waits in the backlog */
 			return;
 		/* cppcheck-suppress nullPointer ; accept(2) allows it */
-		fd = accept4(listener, NULL, NULL,
+		fd = accept4(door->start->listeners[listener].fd, NULL, NULL,
 		             SOCK_CLOEXEC | SOCK_NONBLOCK);
 		if (fd < 0)
 			return;
-		if (peer_read(fd, &peer) < 0 || !peer_may_connect(&peer) ||
-		    count_of_peer(door, peer.pid) >= CONNECTIONS_PER_PEER_MAX) {
+		if (peer_read(fd, &peer) < 0) {
 			(void)close(fd);
-			continue;
+		} else if (is_welcome(door, listener, fd, &peer)) {
+			let_in(door, c, listener, fd, &peer);
+		} else {
+			peer_clear(&peer);
+			(void)close(fd);
 		}
-		connection_open(c, fd, &peer);
 	}
 }
 
@@ -87,7 +122,7 @@ void clients_take_waiting(struct door *door)
 
 		if (c->fd >= 0 && c->work.state == WORK_NONE &&
 		    frame_is_partial(&c->in) && !connection_has_output(c))
-			calls_end_if_failed(c, take_messages(door, c));
+			calls_end_if_failed(door, c, take_messages(door, c));
 	}
 }
 
@@ -111,5 +146,5 @@ void clients_step(struct door *door, struct connection *c, short events,
 	}
 	if (rc == 0)
 		rc = take_messages(door, c);
-	calls_end_if_failed(c, rc);
+	calls_end_if_failed(door, c, rc);
 }

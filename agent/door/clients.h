@@ -4,7 +4,10 @@
 #include "agent/door/state.h"
 
 /* All that wait at the listener, up to the limits. */
-void clients_accept(struct door *door, int listener);
+void clients_accept(struct door *door, size_t listener);
+
+/* With all that other rooms keep for it. */
+void clients_close(struct door *door, struct connection *c);
 
 /* Messages that came behind one whose answer has gone out since: no event tells
  * of them. */

@@ -26,6 +26,8 @@ void connection_close(struct connection *c)
 	buffer_clear(&c->out);
 	if (c->fd >= 0)
 		(void)close(c->fd);
+	peer_clear(&c->peer);
+	scope_clear(&c->scope);
 	c->fd = -1;
 }
 

@@ -6,6 +6,8 @@
 #pragma once
 
 #include "agent/door/peer.h"
+#include "agent/door/scope/scope.h"
+#include "agent/door/witness/witness.h"
 #include "agent/wire.h"
 #include "protocol/varlink/agent_presign.h"
 #include "protocol/varlink/agent_sign.h"
@@ -19,10 +21,13 @@
 
 enum work_state {
 	WORK_NONE,
-	WORK_NEEDS_UNLOCK, /* waits for the secrets */
-	WORK_NEEDS_ROOM,   /* waits until the vault's queue is shorter */
-	WORK_AT_VAULT,     /* waits for answers */
-	WORK_NEEDS_LOCK,   /* Lock: waits for the fresh vault */
+	WORK_NEEDS_PEER,     /* waits to know who asks */
+	WORK_NEEDS_WITNESS,  /* waits for the Nix daemon */
+	WORK_NEEDS_APPROVAL, /* waits for a person */
+	WORK_NEEDS_UNLOCK,   /* waits for the secrets */
+	WORK_NEEDS_ROOM,     /* waits until the vault's queue is shorter */
+	WORK_AT_VAULT,       /* waits for answers */
+	WORK_NEEDS_LOCK,     /* Lock: waits for the fresh vault */
 };
 
 /* The call that is being answered. */
@@ -39,11 +44,16 @@ struct work {
 	struct strings *signatures;        /* owned; one for each path */
 	struct agent_signed_request *urls; /* owned; one for each request */
 	size_t answered;
+	size_t gate; /* the next one to pass */
 };
 
 struct connection {
-	int fd; /* owned; -1: free */
+	int fd;      /* owned; -1: free */
+	uint64_t id; /* no other connection has or had it */
+	size_t listener;
 	struct peer peer;
+	struct scope scope;
+	struct witness_memory *attested; /* owned, by way of the witness */
 	struct frame_reader in;
 	struct buffer out;
 	size_t out_done;

@@ -1,5 +1,6 @@
 #include "agent/door/dispatch.h"
 
+#include "agent/door/gates.h"
 #include "agent/door/status.h"
 #include "agent/door/submit.h"
 #include "protocol/varlink/agent_status.h"
@@ -53,22 +54,6 @@ static int begin_lock(struct door *door, struct connection *c)
 	return 0;
 }
 
-static int begin_unlock(struct door *door, struct connection *c)
-{
-	int rc;
-
-	if (door->custody.state == AGENT_UNLOCKED)
-		return dispatch_unlocked(c);
-
-	rc = dispatch_begin_unlock(door);
-	if (rc < 0)
-		return rc;
-	c->work.state = WORK_NEEDS_UNLOCK;
-	return c->work.wants_more
-	               ? unlock_reply_encode(AGENT_UNLOCKING, true, &c->out)
-	               : 0;
-}
-
 /* The reply goes out before the launcher is told, which then kills us. */
 static int quit(struct door *door, struct connection *c)
 {
@@ -113,26 +98,82 @@ static int find_cache(const struct config *config, const char *name,
 	return CALL_E_REFUSED;
 }
 
-/* A Sign or Presign that has been checked: to the vault, or wait. */
+/* What stands in the log when a gate has refused a call. */
+static int refuse_call(struct door *door, struct connection *c,
+                       const struct error_reply *error)
+{
+	char rule[AUDIT_RULE_SIZE];
+
+	(void)snprintf(rule, sizeof(rule), "%s%s%.180s",
+	               error_reply_name(error->error),
+	               error->text[0] != '\0' ? ": " : "", error->text);
+	gates_note(door, c, "denied", rule);
+	return dispatch_fail(c, error);
+}
+
+/* A notice that a person is asked, to who wants notices. */
+static int tell_waiting(struct connection *c, enum work_state before)
+{
+	if (c->work.method != AGENT_METHOD_UNLOCK || !c->work.wants_more ||
+	    c->work.state == before)
+		return 0;
+	return unlock_reply_encode(AGENT_UNLOCKING, true, &c->out);
+}
+
+/* A call that has been checked: to the vault, or wait. */
 int dispatch_continue(struct door *door, struct connection *c)
 {
-	if (door->custody.state != AGENT_UNLOCKED) {
-		int rc = dispatch_begin_unlock(door);
+	enum work_state before = c->work.state;
+	struct error_reply error;
+	int rc = gates_pass(door, c, &error);
 
-		if (rc < 0)
-			return rc;
-		c->work.state = WORK_NEEDS_UNLOCK;
-		return 0;
-	}
+	if (rc < 0)
+		return rc;
+	if (rc == GATE_WAITS)
+		return tell_waiting(c, before);
+	if (rc == GATE_REFUSED)
+		return refuse_call(door, c, &error);
 	if (c->work.method == AGENT_METHOD_UNLOCK)
 		return dispatch_unlocked(c);
-	if (!vault_link_has_room(&door->vault)) {
-		c->work.state = WORK_NEEDS_ROOM;
-		return 0;
-	}
+
 	custody_used(&door->custody, door->config);
 	c->work.state = WORK_AT_VAULT;
 	return submit_work(door, &c->work);
+}
+
+/* Lock and Quit need no log: what they do must always be possible. */
+static int begin_ending(struct door *door, struct connection *c)
+{
+	bool is_lock = c->work.method == AGENT_METHOD_LOCK;
+	struct error_reply error;
+
+	if (gates_check_method(door, c, is_lock ? PERMIT_LOCK : PERMIT_QUIT,
+	                       &error) != GATE_PASSED)
+		return refuse_call(door, c, &error);
+	gates_note(door, c, "allowed", c->scope.name);
+	return is_lock ? begin_lock(door, c) : quit(door, c);
+}
+
+/* A connection that has failed to narrow itself must not go on as wide as it
+ * was: who asked believes that it is narrow. */
+static int begin_narrow(struct door *door, struct connection *c,
+                        const struct varlink_call *call)
+{
+	struct narrow_call narrow = { .max_count = -1 };
+	struct error_reply error;
+	int rc = narrow_call_decode(call, &narrow, &error);
+
+	if (rc == CALL_OK)
+		rc = scope_narrow(&c->scope, door->config, &narrow, &error);
+	narrow_call_clear(&narrow);
+	if (rc < 0)
+		return rc;
+	if (rc == CALL_OK) {
+		gates_note(door, c, "allowed", c->scope.name);
+		return finish(c, agent_method_encode_empty_reply(&c->out));
+	}
+	c->is_ending = true;
+	return refuse_call(door, c, &error);
 }
 
 static int begin_sign(struct door *door, struct connection *c,
@@ -180,13 +221,12 @@ static int begin_without_parameters(struct door *door, struct connection *c,
 	if (rc < 0)
 		return rc;
 	if (c->work.method == AGENT_METHOD_STATUS)
-		return finish(c, status_write(door, &c->out));
+		return finish(c, status_write(door, c, &c->out));
 	if (c->work.method == AGENT_METHOD_UNLOCK)
-		return begin_unlock(door, c);
-	if (c->work.method == AGENT_METHOD_LOCK)
-		return begin_lock(door, c);
-	if (c->work.method == AGENT_METHOD_QUIT)
-		return quit(door, c);
+		return dispatch_continue(door, c);
+	if (c->work.method == AGENT_METHOD_LOCK ||
+	    c->work.method == AGENT_METHOD_QUIT)
+		return begin_ending(door, c);
 	return get_info(c);
 }
 
@@ -198,6 +238,8 @@ static int begin(struct door *door, struct connection *c,
 		return begin_sign(door, c, call);
 	case AGENT_METHOD_PRESIGN:
 		return begin_presign(door, c, call);
+	case AGENT_METHOD_NARROW:
+		return begin_narrow(door, c, call);
 	case AGENT_METHOD_GET_INTERFACE_DESCRIPTION:
 		return describe(c, call);
 	case AGENT_METHOD_STATUS:

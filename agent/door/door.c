@@ -17,6 +17,7 @@
 
 #include "agent/door/calls.h"
 #include "agent/door/clients.h"
+#include "agent/door/errands.h"
 #include "agent/door/events.h"
 #include "agent/seal/seal.h"
 #include "protocol/base/exit_status.h"
@@ -31,13 +32,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define LISTENERS_MAX 8
+#define LISTENERS_MAX DOOR_LISTENERS_MAX
 #define IDLE_CHECK_MS \
 	30000 /* suspended time counts, and poll does not see it */
 
 enum door_slot {
 	SLOT_LAUNCHER,
 	SLOT_VAULT,
+	SLOT_WITNESS,
 	SLOT_LISTENERS,
 	SLOT_CONNECTIONS = SLOT_LISTENERS + LISTENERS_MAX,
 	SLOT_COUNT = SLOT_CONNECTIONS + CONNECTIONS_MAX,
@@ -71,6 +73,10 @@ static nfds_t fill_poll(const struct door *door, struct pollfd fds[SLOT_COUNT])
 		.events = (short)(POLLIN |
 		                  (door->vault.out.len > 0 ? POLLOUT : 0)),
 	};
+	fds[SLOT_WITNESS] = (struct pollfd){
+		.fd = witness_fd(door->witness),
+		.events = witness_events(door->witness),
+	};
 	for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
 		const struct connection *c = &door->connections[i];
 
@@ -86,13 +92,19 @@ static nfds_t fill_poll(const struct door *door, struct pollfd fds[SLOT_COUNT])
 	}
 	for (size_t i = 0; i < door->start->listener_count; i++) {
 		fds[SLOT_LISTENERS + i] =
-			(struct pollfd){ .fd = door->start->listeners[i],
+			(struct pollfd){ .fd = door->start->listeners[i].fd,
 			                 .events = accepting };
 	}
 	return count;
 }
 
-/* Until the next deadline of a client or of the secrets. */
+/* The earlier of two deadlines, of which 0 is none. */
+static long long earlier(long long a, long long b)
+{
+	return a == 0 || (b != 0 && b < a) ? b : a;
+}
+
+/* Until the next deadline of a client, the secrets, the store or the log. */
 static int next_timeout(const struct door *door, long long now_ms)
 {
 	long long next = door->custody.idle_end_ms > 0 ? now_ms + IDLE_CHECK_MS
@@ -100,12 +112,14 @@ static int next_timeout(const struct door *door, long long now_ms)
 
 	if (next > door->custody.idle_end_ms)
 		next = door->custody.idle_end_ms;
+	next = earlier(next, witness_deadline_ms(door->witness));
+	if (door->vault.fd >= 0)
+		next = earlier(next, audit_seal_deadline_ms(door->audit));
 	for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
 		const struct connection *c = &door->connections[i];
 
-		if (c->fd >= 0 && c->deadline_ms > 0 &&
-		    (next == 0 || c->deadline_ms < next))
-			next = c->deadline_ms;
+		if (c->fd >= 0)
+			next = earlier(next, c->deadline_ms);
 	}
 	if (next == 0)
 		return -1;
@@ -147,6 +161,20 @@ static void step_vault(struct door *door, short events)
 	}
 }
 
+static void step_witness(struct door *door, short events)
+{
+	if (witness_step(door->witness, events, clock_boot_ms()))
+		calls_continue_all(door, WORK_NEEDS_WITNESS);
+}
+
+static void seal_if_due(struct door *door)
+{
+	long long due = audit_seal_deadline_ms(door->audit);
+
+	if (door->vault.fd >= 0 && due > 0 && clock_boot_ms() >= due)
+		audit_put_seal(door->audit, &door->vault.out);
+}
+
 static int lock_if_idle(struct door *door)
 {
 	const struct error_reply idle = error_reply_make(
@@ -162,33 +190,78 @@ static int turn(struct door *door)
 {
 	struct pollfd fds[SLOT_COUNT];
 	nfds_t count = fill_poll(door, fds);
+	int rc = 0;
 
 	if (poll(fds, count, next_timeout(door, clock_boot_ms())) < 0)
 		return errno == EINTR ? 0 : -errno;
 
-	if (fds[SLOT_LAUNCHER].revents) {
-		int rc = events_take_packet(door);
-
-		if (rc < 0)
-			return rc;
-	}
+	if (fds[SLOT_LAUNCHER].revents)
+		rc = events_take_packet(door);
+	if (rc < 0)
+		return rc;
 	for (size_t i = 0; i < door->start->listener_count; i++) {
 		if (fds[SLOT_LISTENERS + i].revents)
-			clients_accept(door, door->start->listeners[i]);
+			clients_accept(door, i);
 	}
 	step_connections(door, fds + SLOT_CONNECTIONS);
 	/* A packet may have brought another vault: its events are yet to come. */
 	if (fds[SLOT_VAULT].fd != door->vault.fd)
 		fds[SLOT_VAULT].revents = 0;
 	step_vault(door, fds[SLOT_VAULT].revents);
+	step_witness(door, fds[SLOT_WITNESS].revents);
 	clients_take_waiting(door);
-	return lock_if_idle(door);
+	seal_if_due(door);
+	rc = errands_send(door);
+	return rc < 0 ? rc : lock_if_idle(door);
+}
+
+/* The grant of a listener's scope.  A section that a later configuration has no
+ * more leaves its socket with nothing. */
+static void find_grant(struct door *door, size_t i)
+{
+	const char *scope = door->start->listeners[i].scope;
+	const struct config *config = door->config;
+	enum scope_base base;
+
+	if (scope_base_parse(scope, &base) == 0)
+		door->grants[i] = &door->plain[base];
+	for (size_t j = 0; j < config->socket_count; j++) {
+		if (strcmp(config->sockets[j].name, scope) != 0)
+			continue;
+		door->sections[i] = &config->sockets[j];
+		door->grants[i] = &config->sockets[j].grant;
+	}
+	if (!door->grants[i])
+		door->grants[i] = &door->nothing;
+}
+
+static int prepare_rooms(struct door *door)
+{
+	const struct config *config = door->config;
+	int rc;
+
+	for (size_t i = 0; i < SCOPE_BASE_COUNT; i++)
+		grant_init(&door->plain[i], (enum scope_base)i);
+	grant_init(&door->nothing, SCOPE_PULL);
+	door->nothing.allow = 0;
+	door->nothing.caches = 0;
+	for (size_t i = 0; i < door->start->listener_count; i++)
+		find_grant(door, i);
+
+	rc = rate_book_new(&door->rates);
+	if (rc == 0) {
+		rc = witness_new(config->nix_store ? config->nix_store : "auto",
+		                 &door->witness);
+	}
+	if (rc == 0)
+		rc = approvals_new(config, &door->approvals);
+	return rc < 0 ? rc : audit_new(&door->start->audit, &door->audit);
 }
 
 static int prepare(struct door *door)
 {
 	const struct door_start *start = door->start;
-	int keep[LISTENERS_MAX + 2];
+	int keep[LISTENERS_MAX + 3];
 	size_t count = 0;
 	int rc;
 
@@ -201,7 +274,8 @@ static int prepare(struct door *door)
 
 	keep[count++] = start->launcher;
 	for (size_t i = 0; i < start->listener_count; i++)
-		keep[count++] = start->listeners[i];
+		keep[count++] = start->listeners[i].fd;
+	keep[count++] = start->audit.fd;
 	rc = fd_close_except(STDERR_FILENO + 1, keep, count);
 	if (rc < 0)
 		return rc;
@@ -215,6 +289,9 @@ static int prepare(struct door *door)
 	                           sizeof(*door->loaded_keys));
 	if (!door->references || !door->loaded_keys)
 		return -ENOMEM;
+	rc = prepare_rooms(door);
+	if (rc < 0)
+		return rc;
 	/* json-c asks for random numbers once, at its first object. */
 	rc = call_prepare();
 	return rc < 0 ? rc : seal_door(&door->own);

@@ -2,6 +2,7 @@
 
 #include "agent/door/calls.h"
 #include "agent/door/dispatch.h"
+#include "agent/door/errands.h"
 #include "agent/door/submit.h"
 #include "protocol/base/cursor.h"
 
@@ -20,6 +21,7 @@ void events_forget_vault(struct door *door, const struct error_reply *why)
 	bool was_committing = door->custody.is_committing;
 
 	vault_link_detach(&door->vault);
+	audit_forget_vault(door->audit);
 	/* A fetch goes on without it: the launcher ends what it began. */
 	if (door->custody.state != AGENT_UNLOCKING || was_committing)
 		custody_locked(&door->custody);
@@ -39,7 +41,7 @@ static void take_vault(struct door *door, int fd)
 		struct connection *c = &door->connections[i];
 
 		if (c->fd >= 0 && c->work.state == WORK_NEEDS_LOCK)
-			calls_end_if_failed(c, dispatch_locked(c));
+			calls_end_if_failed(door, c, dispatch_locked(c));
 	}
 }
 
@@ -67,31 +69,35 @@ static void note_fetched(struct door *door, const struct fetch_outcome *outcome)
 int events_take_packet(struct door *door)
 {
 	const struct error_reply locked = locked_meanwhile();
-	struct fetch_outcome outcome;
-	enum launcher_type type;
-	int fd = -1;
-	int rc = wire_receive_launcher(door->start->launcher, &type, &fd,
-	                               &outcome);
+	struct launcher_packet packet;
+	int rc = wire_receive_launcher(door->start->launcher, &packet);
 
 	if (rc <= 0)
 		return rc < 0 ? rc : -ECONNRESET;
-	switch (type) {
+	switch (packet.type) {
 	case LAUNCHER_VAULT:
-		take_vault(door, fd);
+		take_vault(door, packet.fd);
 		return 0;
 	case LAUNCHER_FETCHED:
-		note_fetched(door, &outcome);
+		note_fetched(door, &packet.outcome);
 		return 0;
 	case LAUNCHER_CANCELLED:
 		fail_waiters(door, &locked);
 		return 0;
 	case LAUNCHER_FETCH:
 		return dispatch_begin_unlock(door);
+	case LAUNCHER_ERRAND_DONE:
+		errands_take(door, &packet.errand);
+		return 0;
+	case LAUNCHER_CLOSE:
+		door->is_ending = true;
+		return 0;
 	case LAUNCHER_RENEW:
 	case LAUNCHER_REFUSED:
 	case LAUNCHER_LOADED:
 	case LAUNCHER_READY:
 	case LAUNCHER_QUIT:
+	case LAUNCHER_ERRAND:
 		break;
 	}
 	return -EBADMSG;
@@ -188,7 +194,7 @@ static int take_frame(struct door *door, const struct wire_frame *frame)
 
 	c = find_caller(door, frame->tag);
 	if (c)
-		calls_end_if_failed(c, dispatch_answer(door, c, frame));
+		calls_end_if_failed(door, c, dispatch_answer(door, c, frame));
 	return 0;
 }
 

@@ -1,9 +1,12 @@
 /* state.h - what the door's rooms share: one struct, owned by door.c */
 #pragma once
 
+#include "agent/door/approval.h"
+#include "agent/door/audit/audit.h"
 #include "agent/door/connection.h"
 #include "agent/door/custody.h"
 #include "agent/door/door.h"
+#include "agent/door/scope/rate.h"
 #include "agent/door/vault_link.h"
 
 struct door {
@@ -16,6 +19,17 @@ struct door {
 	size_t vault_measure_count;
 	struct strings *loaded_keys; /* owned; one list a cache: public keys
 	                              * that the fetched secrets turned out to be */
+	const struct grant *grants[DOOR_LISTENERS_MAX]; /* borrowed; of each
+	                                                 * listener */
+	struct grant plain[SCOPE_BASE_COUNT]; /* of sockets without a section */
+	struct grant nothing;
+	const struct config_socket *sections[DOOR_LISTENERS_MAX]; /* or NULL */
+	struct scope_use uses[DOOR_LISTENERS_MAX];
+	struct rate_book *rates; /* owned, as the next three */
+	struct witness *witness;
+	struct approvals *approvals;
+	struct audit *audit;
+	uint64_t last_connection; /* id of the newest */
 	struct connection connections[CONNECTIONS_MAX];
 	struct bytes *references; /* owned; scratch, WIRE_REFERENCES_MAX */
 	uint64_t last_work;       /* id of the newest call */

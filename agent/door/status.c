@@ -38,6 +38,8 @@ static int fill_cache(const struct config_cache *cache,
 	out->compression = strdup(cache->compression);
 	out->compression_level = cache->compression_level;
 	out->priority = cache->priority;
+	out->sign_policy = cache->sign_policy;
+	out->confirm = cache->confirm;
 	if (!out->name || !out->store || !out->store_dir || !out->compression)
 		return -ENOMEM;
 
@@ -83,7 +85,31 @@ static int fill_measures(const struct door *door, struct agent_status *status)
 	return 0;
 }
 
-int status_write(const struct door *door, struct buffer *out)
+static int fill_audit(const struct audit *audit, const char *path,
+                      struct agent_audit *out)
+{
+	const char *failure = audit_failure(audit);
+
+	if (!audit_is_kept(audit))
+		return 0;
+	out->path = strdup(path);
+	out->sequence = audit_sequence(audit);
+	audit_head(audit, out->head);
+	if (failure)
+		out->failure = strdup(failure);
+	return out->path && (!failure || out->failure) ? 0 : -ENOMEM;
+}
+
+static char *describe_scope(const struct connection *c)
+{
+	char text[2 * AGENT_CACHE_NAME_MAX];
+
+	scope_describe(&c->scope, text, sizeof(text));
+	return strdup(text);
+}
+
+int status_write(const struct door *door, const struct connection *c,
+                 struct buffer *out)
 {
 	long long now_ms = clock_boot_ms();
 	struct agent_status status = {
@@ -96,13 +122,18 @@ int status_write(const struct door *door, struct buffer *out)
 		.signature_count = door->custody.signature_count,
 		.url_count = door->custody.url_count,
 		.source_runs = door->custody.source_runs,
+		.scope = describe_scope(c),
 	};
-	int rc = status.version ? 0 : -ENOMEM;
+	int rc = status.version && status.scope ? 0 : -ENOMEM;
 
 	if (rc == 0)
 		rc = fill_caches(door, &status);
 	if (rc == 0)
 		rc = fill_measures(door, &status);
+	if (rc == 0) {
+		rc = fill_audit(door->audit, door->start->audit.path,
+		                &status.audit);
+	}
 	if (rc == 0)
 		rc = status_reply_encode(&status, out);
 	agent_status_clear(&status);

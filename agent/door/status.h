@@ -4,4 +4,5 @@
 #include "agent/door/state.h"
 
 /* Appends the reply.  0 or -errno. */
-must_check int status_write(const struct door *door, struct buffer *out);
+must_check int status_write(const struct door *door, const struct connection *c,
+                            struct buffer *out);

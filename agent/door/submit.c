@@ -24,6 +24,12 @@ static struct bytes base_of(const struct config_cache *cache, const char *path)
 	return bytes_of_text(path + strlen(cache->store_dir) + 1);
 }
 
+const char *submit_base_of(const struct config_cache *cache,
+                           const struct sign_path *path)
+{
+	return path->store_path + strlen(cache->store_dir) + 1;
+}
+
 static bool has_signing_key(const struct config *config, uint16_t cache)
 {
 	for (size_t i = 0; i < config->slot_count; i++) {

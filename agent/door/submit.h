@@ -16,6 +16,10 @@ must_check int submit_check_sign(const struct door *door, struct work *work,
 must_check int submit_check_presign(const struct door *door, struct work *work,
                                     struct error_reply *ret_error);
 
+/* "abc-x" of "/nix/store/abc-x", after submit_check_sign(); borrowed. */
+const char *submit_base_of(const struct config_cache *cache,
+                           const struct sign_path *path);
+
 /* Queues every item.  0 or -errno. */
 must_check int submit_work(struct door *door, struct work *work);
 

@@ -17,6 +17,7 @@
  */
 #include "agent/launcher/launcher.h"
 
+#include "agent/launcher/errands.h"
 #include "agent/launcher/respawn.h"
 #include "agent/launcher/roles.h"
 #include "agent/launcher/state.h"
@@ -39,7 +40,10 @@ enum launcher_slot {
 	SLOT_SIGNALS,
 	SLOT_DOOR,
 	SLOT_WATCHED,
-	SLOT_SOURCE, /* and SOURCE_POLL_MAX - 1 more */
+	SLOT_LOGIND,
+	SLOT_ASKING, /* and CHILD_POLL_MAX - 1 more */
+	SLOT_SOURCE =
+		SLOT_ASKING + CHILD_POLL_MAX, /* SOURCE_POLL_MAX of them */
 	SLOT_COUNT = SLOT_SOURCE + SOURCE_POLL_MAX,
 };
 
@@ -153,16 +157,14 @@ static void note_renew(struct launcher *l, const struct fetch_outcome *why)
 
 static void take_packet(struct launcher *l)
 {
-	struct fetch_outcome outcome = { .is_ok = false };
-	enum launcher_type type;
-	cleanup_close int fd = -1;
-	int rc = wire_receive_launcher(l->door_socket, &type, &fd, &outcome);
+	struct launcher_packet packet;
+	int rc = wire_receive_launcher(l->door_socket, &packet);
 
 	if (rc <= 0) {
 		note_door_gone(l, rc);
 		return;
 	}
-	switch (type) {
+	switch (packet.type) {
 	case LAUNCHER_FETCH:
 		begin_fetch(l);
 		break;
@@ -170,7 +172,7 @@ static void take_packet(struct launcher *l)
 		roles_renew_vault(l);
 		break;
 	case LAUNCHER_REFUSED:
-		note_renew(l, &outcome);
+		note_renew(l, &packet.outcome);
 		break;
 	case LAUNCHER_LOADED:
 		note_loaded(l);
@@ -181,13 +183,21 @@ static void take_packet(struct launcher *l)
 	case LAUNCHER_QUIT:
 		launcher_end(l, EXIT_DONE);
 		break;
+	case LAUNCHER_ERRAND:
+		if (errands_do(l, &packet.errand) < 0)
+			launcher_end(l, EXIT_FAILED);
+		break;
 	case LAUNCHER_VAULT:
 	case LAUNCHER_CANCELLED:
 	case LAUNCHER_FETCHED:
+	case LAUNCHER_ERRAND_DONE:
+	case LAUNCHER_CLOSE:
 		log_error("door: a message that only the launcher sends");
 		launcher_end(l, EXIT_FAILED);
 		break;
 	}
+	if (packet.fd >= 0)
+		(void)close(packet.fd);
 }
 
 static void note_children(struct launcher *l)
@@ -235,15 +245,19 @@ static void take_signals(struct launcher *l)
 /* The lifetime and the source's own deadline, in poll's form. */
 static int next_timeout(const struct launcher *l, int source_timeout_ms)
 {
-	long long left;
+	long long now_ms = clock_boot_ms(), left = -1;
+	long long asking = errands_deadline_ms(l);
 
-	if (l->lifetime_end_ms == 0)
-		return source_timeout_ms;
-	left = l->lifetime_end_ms - clock_boot_ms();
-	if (left < 0)
-		left = 0;
+	if (asking > 0)
+		left = asking > now_ms ? asking - now_ms : 0;
+	if (l->lifetime_end_ms > 0 &&
+	    (left < 0 || l->lifetime_end_ms - now_ms < left))
+		left = l->lifetime_end_ms > now_ms ? l->lifetime_end_ms - now_ms
+		                                   : 0;
 	if (left > 60000) /* suspended time counts, and poll does not see it */
 		left = 60000;
+	if (left < 0)
+		return source_timeout_ms;
 	return source_timeout_ms >= 0 && source_timeout_ms < left
 	               ? source_timeout_ms
 	               : (int)left;
@@ -259,6 +273,8 @@ static int turn(struct launcher *l)
 	int timeout_ms = -1;
 	size_t sources = source_poll(l->source, fds + SLOT_SOURCE, &timeout_ms);
 
+	errands_poll(l, fds + SLOT_ASKING);
+	logind_poll(l->logind, &fds[SLOT_LOGIND]);
 	if (poll(fds, SLOT_SOURCE + sources, next_timeout(l, timeout_ms)) < 0 &&
 	    errno != EINTR)
 		return -errno;
@@ -270,6 +286,12 @@ static int turn(struct launcher *l)
 		take_packet(l);
 	if (fds[SLOT_SIGNALS].revents && !l->is_ending)
 		take_signals(l);
+	if (!l->is_ending)
+		errands_step(l);
+	if (!l->is_ending && logind_step(l->logind)) {
+		roles_renew_vault(l);
+		logind_wiped(l->logind);
+	}
 	if (!l->is_ending && (sources > 0 || timeout_ms >= 0))
 		step_source(l);
 	if (!l->is_ending && l->lifetime_end_ms > 0 &&
@@ -300,6 +322,7 @@ static int start_all(struct launcher *l)
 	l->signals = open_signals();
 	if (l->signals < 0)
 		return l->signals;
+	logind_open(&l->logind, l->start->report);
 	return roles_start(l, l->start->intake);
 }
 
@@ -332,6 +355,8 @@ int launcher_run(const struct launcher_start *start,
 
 	role_end(&l.vault);
 	role_end(&l.door);
+	errands_close(&l);
+	logind_close(l.logind);
 	source_close(l.source);
 	config_free(l.config);
 	if (l.door_socket >= 0)

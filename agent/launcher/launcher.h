@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "agent/audit_start.h"
 #include "agent/config.h"
 #include "agent/launcher/source.h"
 #include "agent/seal/report.h"
@@ -18,11 +19,12 @@ struct role_start {
 	const struct config *config;
 	const struct report *report; /* the launcher's measures */
 	pid_t launcher_pid;
-	int launcher;         /* door: packets */
-	int intake;           /* vault: read end of the secrets pipe */
-	int door;             /* vault: frames */
-	const int *listeners; /* door */
+	int launcher; /* door: packets */
+	int intake;   /* vault: read end of the secrets pipe */
+	int door;     /* vault: frames */
+	const struct agent_listener *listeners; /* door */
 	size_t listener_count;
+	struct audit_start audit; /* door */
 };
 
 /* main.c knows the roles; the launcher only starts them.  Each returns an exit
@@ -42,12 +44,12 @@ struct launcher_start {
 	bool has_idle;
 	uint32_t idle;
 	bool is_weak_memory_allowed; /* --allow-weak memory */
-	const int *listeners;
+	const struct agent_listener *listeners;
 	size_t listener_count;
-	int watched; /* pidfd of the command served, -1: none */
+	int watched; /* pidfd of the command or job served, -1: none */
 	int *ready;  /* ready.h: told and closed once the agent answers */
 	bool is_prefetch;
-	const struct report *report;
+	struct report *report; /* rows may be added until the door starts */
 };
 
 /* The loop; returns the exit status of the agent.  A start that failed is not

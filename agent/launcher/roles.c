@@ -69,6 +69,7 @@ static int start_door(struct launcher *l)
 		.launcher = theirs,
 		.listeners = l->start->listeners,
 		.listener_count = l->start->listener_count,
+		.audit = audit_file_start(&l->audit, l->config),
 		.intake = -1,
 		.door = -1,
 	};
@@ -84,6 +85,7 @@ int roles_start(struct launcher *l, int owned_intake)
 	cleanup_close int intake = owned_intake;
 	int rc;
 
+	audit_file_open(&l->audit, l->config->audit);
 	rc = start_door(l);
 	return rc < 0 ? rc : start_vault(l, take_fd(&intake));
 }

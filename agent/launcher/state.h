@@ -1,7 +1,10 @@
 /* state.h - what the launcher knows: shared by its loop and its roles */
 #pragma once
 
+#include "agent/launcher/askpass.h"
+#include "agent/launcher/audit_file.h"
 #include "agent/launcher/launcher.h"
+#include "agent/launcher/logind.h"
 #include "agent/launcher/respawn.h"
 
 struct launcher {
@@ -12,6 +15,9 @@ struct launcher {
 	struct role door;
 	struct role vault;
 	struct deaths vault_deaths;
+	struct audit_file audit; /* opened before the first door */
+	struct askpass asking;
+	struct logind *logind; /* NULL: no bus */
 	int door_socket;
 	int signals;
 	int *ready;                /* -1: told already */

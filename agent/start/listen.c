@@ -202,7 +202,7 @@ static int open_in(int directory, struct listen_socket *out, char *why,
 int listen_open(const char *path, struct listen_socket *ret_socket, char *why,
                 size_t why_size)
 {
-	struct listen_socket out = { .fd = -1, .lock = -1 };
+	struct listen_socket out = { .fd = -1, .lock = -1, .scope = "owner" };
 	cleanup_close int directory = -1;
 	const struct socket_path_env env = socket_path_read_env();
 	char usual[SOCKET_PATH_SIZE] = "";
@@ -267,7 +267,7 @@ static int open_private_in(struct listen_socket *out, char *why,
 int listen_open_private(struct listen_socket *ret_socket, char *why,
                         size_t why_size)
 {
-	struct listen_socket out = { .fd = -1, .lock = -1 };
+	struct listen_socket out = { .fd = -1, .lock = -1, .scope = "owner" };
 	const struct socket_path_env env = socket_path_read_env();
 	char usual[SOCKET_PATH_SIZE];
 	char *slash;
@@ -323,7 +323,7 @@ static int inherit_one(int fd, struct listen_socket *out)
 	    address.sun_family != AF_UNIX || address.sun_path[0] == '\0')
 		return -EINVAL;
 
-	*out = (struct listen_socket){ .fd = fd, .lock = -1 };
+	*out = (struct listen_socket){ .fd = fd, .lock = -1, .scope = "owner" };
 	/* A path of full length has no NUL: unix(7). */
 	(void)snprintf(out->path, sizeof(out->path), "%.*s",
 	               (int)sizeof(address.sun_path) - 1, address.sun_path);

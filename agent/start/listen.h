@@ -11,10 +11,12 @@
 
 #define LISTEN_PATH_SIZE   sizeof(((struct sockaddr_un *)0)->sun_path)
 #define LISTEN_SOCKETS_MAX 8
+#define LISTEN_SCOPE_SIZE  65
 
 struct listen_socket {
 	char path[LISTEN_PATH_SIZE];
-	int fd;       /* listening; owned */
+	int fd;                        /* listening; owned */
+	char scope[LISTEN_SCOPE_SIZE]; /* "owner", or whose it is */
 	int lock;     /* held until the caller closes it; -1: none */
 	int is_ours;  /* we made it, so we remove it */
 	dev_t device; /* of the socket file, to remove only our own */

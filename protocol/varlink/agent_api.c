@@ -60,6 +60,51 @@ const char *measure_state_name(enum measure_state state)
 	return "";
 }
 
+const char *sign_policy_name(enum sign_policy policy)
+{
+	switch (policy) {
+	case SIGN_IN_STORE:
+		return "inStore";
+	case SIGN_BUILT_HERE:
+		return "builtHere";
+	case SIGN_ANY:
+		return "any";
+	}
+	return "";
+}
+
+const char *confirmation_name(enum confirmation confirmation)
+{
+	switch (confirmation) {
+	case CONFIRM_SIGN:
+		return "sign";
+	case CONFIRM_PRESIGN_PUT:
+		return "presignPut";
+	case CONFIRM_UNLOCK:
+		return "unlock";
+	case CONFIRM_COUNT:
+		break;
+	}
+	return "";
+}
+
+const char *permission_name(enum permission permission)
+{
+	switch (permission) {
+	case PERMIT_UNLOCK:
+		return "Unlock";
+	case PERMIT_LOCK:
+		return "Lock";
+	case PERMIT_QUIT:
+		return "Quit";
+	case PERMIT_SIGN:
+		return "Sign";
+	default:
+		return s3_operation_name(
+			(enum s3_operation)(permission - PERMIT_OBJECT));
+	}
+}
+
 static void clear_cache(struct agent_cache *cache)
 {
 	free(cache->name);
@@ -77,6 +122,9 @@ void agent_status_clear(struct agent_status *status)
 	free(status->caches);
 	free(status->measures);
 	free(status->version);
+	free(status->scope);
+	free(status->audit.path);
+	free(status->audit.failure);
 	*status = (struct agent_status){ .version = NULL };
 }
 

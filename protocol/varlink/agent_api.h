@@ -1,6 +1,7 @@
 /* agent_api.h - the values of io.nixcache.Agent that both programs share */
 #pragma once
 
+#include "protocol/base/digest.h"
 #include "protocol/nix/path_info.h"
 #include "protocol/s3/operation.h"
 
@@ -38,10 +39,36 @@ enum measure_state {
 	MEASURE_ABSENT,
 };
 
+enum sign_policy {
+	SIGN_IN_STORE,
+	SIGN_BUILT_HERE,
+	SIGN_ANY,
+};
+
+enum confirmation {
+	CONFIRM_SIGN,
+	CONFIRM_PRESIGN_PUT,
+	CONFIRM_UNLOCK,
+	CONFIRM_COUNT,
+};
+
+/* PERMIT_OBJECT + an enum s3_operation stands for presigning that one. */
+enum permission {
+	PERMIT_UNLOCK,
+	PERMIT_LOCK,
+	PERMIT_QUIT,
+	PERMIT_SIGN,
+	PERMIT_OBJECT,
+	PERMIT_COUNT = PERMIT_OBJECT + S3_OPERATION_COUNT,
+};
+
 /* "locked", "notSignedIn", "held", ...: the words of the interface. */
 const char *agent_state_name(enum agent_state state);
 const char *source_failure_name(enum source_failure kind);
 const char *measure_state_name(enum measure_state state);
+const char *sign_policy_name(enum sign_policy policy);
+const char *confirmation_name(enum confirmation confirmation);
+const char *permission_name(enum permission permission);
 
 struct agent_measure {
 	char name[40];
@@ -59,6 +86,17 @@ struct agent_cache {
 	int priority;                 /* -1: not said */
 	struct strings public_keys;   /* name:base64 */
 	struct strings upstream_keys; /* name:base64 */
+	enum sign_policy sign_policy;
+	uint32_t confirm; /* bits of enum confirmation */
+};
+
+/* Where the audit log is. */
+#define AGENT_AUDIT_HEAD_SIZE (2 * DIGEST_SHA256_LEN + 1)
+struct agent_audit {
+	char *path; /* owned; NULL: none is kept */
+	uint64_t sequence;
+	char head[AGENT_AUDIT_HEAD_SIZE];
+	char *failure; /* owned; NULL: it can be written */
 };
 
 struct agent_status {
@@ -74,6 +112,8 @@ struct agent_status {
 	uint64_t source_runs;
 	struct agent_measure *measures; /* owned */
 	size_t measure_count;
+	char *scope; /* owned; of the connection that asked */
+	struct agent_audit audit;
 };
 
 void agent_status_clear(struct agent_status *status);

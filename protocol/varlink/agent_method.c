@@ -11,6 +11,31 @@ const char *agent_method_name(enum agent_method method)
 	return interface_method(method)->name;
 }
 
+const char *agent_method_event(enum agent_method method)
+{
+	switch (method) {
+	case AGENT_METHOD_STATUS:
+		return "status";
+	case AGENT_METHOD_UNLOCK:
+		return "unlock";
+	case AGENT_METHOD_LOCK:
+		return "lock";
+	case AGENT_METHOD_QUIT:
+		return "quit";
+	case AGENT_METHOD_SIGN:
+		return "sign";
+	case AGENT_METHOD_PRESIGN:
+		return "presign";
+	case AGENT_METHOD_NARROW:
+		return "narrow";
+	case AGENT_METHOD_GET_INFO:
+	case AGENT_METHOD_GET_INTERFACE_DESCRIPTION:
+	case AGENT_METHOD_COUNT:
+		break;
+	}
+	return "other";
+}
+
 /* What is wrong with a name that is no method of ours. */
 static struct error_reply explain_unknown(const char *name)
 {

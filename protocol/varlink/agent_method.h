@@ -10,6 +10,7 @@ enum agent_method {
 	AGENT_METHOD_QUIT,
 	AGENT_METHOD_SIGN,
 	AGENT_METHOD_PRESIGN,
+	AGENT_METHOD_NARROW,
 	AGENT_METHOD_GET_INFO,                  /* org.varlink.service */
 	AGENT_METHOD_GET_INTERFACE_DESCRIPTION, /* org.varlink.service */
 	AGENT_METHOD_COUNT,
@@ -17,6 +18,9 @@ enum agent_method {
 
 /* "io.nixcache.Agent.Status" and so on. */
 const char *agent_method_name(enum agent_method method);
+
+/* "status", "sign", "getInfo": as the audit log has it. */
+const char *agent_method_event(enum agent_method method);
 
 /* CALL_OK, or CALL_E_REFUSED: InterfaceNotFound or MethodNotFound. */
 must_check int agent_method_find(const char *name,

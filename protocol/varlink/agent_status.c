@@ -38,6 +38,34 @@ static void put_counter(struct buffer *out, const char *key, uint64_t value)
 	                    value < COUNTER_MAX ? (int64_t)value : COUNTER_MAX);
 }
 
+static void put_confirmations(struct buffer *out, uint32_t confirm)
+{
+	json_put_key(out, "confirm");
+	buffer_append_char(out, '[');
+	for (int i = 0; i < CONFIRM_COUNT; i++) {
+		if (!(confirm & (1U << i)))
+			continue;
+		json_put_next(out);
+		json_put_text(out, bytes_of_text(confirmation_name(
+					   (enum confirmation)i)));
+	}
+	buffer_append_char(out, ']');
+}
+
+static void put_audit(struct buffer *out, const struct agent_audit *audit)
+{
+	json_put_key(out, "audit");
+	buffer_append_char(out, '{');
+	json_put_text_member(out, "path", bytes_of_text(audit->path));
+	put_counter(out, "sequence", audit->sequence);
+	json_put_text_member(out, "head", bytes_of_text(audit->head));
+	if (audit->failure) {
+		json_put_text_member(out, "failure",
+		                     bytes_of_text(audit->failure));
+	}
+	buffer_append_char(out, '}');
+}
+
 static void put_cache(struct buffer *out, const struct agent_cache *cache)
 {
 	buffer_append_char(out, '{');
@@ -50,6 +78,10 @@ static void put_cache(struct buffer *out, const struct agent_cache *cache)
 	                     bytes_of_text(cache->compression));
 	put_int_if(out, "compressionLevel", cache->compression_level);
 	put_int_if(out, "priority", cache->priority);
+	json_put_text_member(
+		out, "signPolicy",
+		bytes_of_text(sign_policy_name(cache->sign_policy)));
+	put_confirmations(out, cache->confirm);
 	buffer_append_char(out, '}');
 }
 
@@ -89,6 +121,9 @@ static void put_members(struct buffer *out, const struct agent_status *status)
 		put_measure(out, &status->measures[i]);
 	}
 	buffer_append_char(out, ']');
+	json_put_text_member(out, "scope", bytes_of_text(status->scope));
+	if (status->audit.path)
+		put_audit(out, &status->audit);
 }
 
 void status_put_object(const struct agent_status *status, struct buffer *out)
@@ -106,8 +141,24 @@ int status_reply_encode(const struct agent_status *status, struct buffer *out)
 	return call_end(out, mark);
 }
 
+static void decode_confirmations(struct record *r, struct agent_cache *cache)
+{
+	size_t count = record_list(r, CACHE_FIELD_CONFIRM, CONFIRM_COUNT);
+
+	for (size_t i = 0; i < count; i++) {
+		struct bytes word =
+			record_item_text(r, CACHE_FIELD_CONFIRM, i, TEXT_MAX);
+		enum confirmation confirmation;
+
+		/* A later agent may ask about more. */
+		if (words_find_confirmation(word, &confirmation) == 0)
+			cache->confirm |= 1U << confirmation;
+	}
+}
+
 static int decode_cache(struct json_object *object, struct agent_cache *cache)
 {
+	struct bytes policy;
 	struct record r;
 
 	record_read(&r, &shape_cache, object, RECORD_LENIENT);
@@ -127,6 +178,10 @@ static int decode_cache(struct json_object *object, struct agent_cache *cache)
 	(void)record_list(&r, CACHE_FIELD_UPSTREAM_KEYS, KEY_LIST_MAX);
 	record_add_texts(&r, CACHE_FIELD_UPSTREAM_KEYS, TEXT_MAX,
 	                 &cache->upstream_keys);
+	policy = record_text(&r, CACHE_FIELD_SIGN_POLICY, TEXT_MAX);
+	if (words_find_sign_policy(policy, &cache->sign_policy) < 0)
+		record_refuse(&r, CACHE_FIELD_SIGN_POLICY);
+	decode_confirmations(&r, cache);
 	return record_end(&r);
 }
 
@@ -195,6 +250,26 @@ static int decode_measures(struct record *record, struct agent_status *status)
 	return rc;
 }
 
+static int decode_audit(struct record *record, struct agent_audit *audit)
+{
+	struct json_object *object = record_object(record, STATUS_FIELD_AUDIT);
+	struct record r;
+
+	if (!object)
+		return record_end(record);
+	record_read(&r, &shape_audit, object, RECORD_LENIENT);
+	audit->path = record_dup_text(&r, AUDIT_FIELD_PATH, TEXT_MAX);
+	audit->sequence = (uint64_t)record_int(&r, AUDIT_FIELD_SEQUENCE, 0,
+	                                       COUNTER_MAX, 0);
+	record_copy_text(&r, AUDIT_FIELD_HEAD, audit->head,
+	                 sizeof(audit->head));
+	if (record_has(&r, AUDIT_FIELD_FAILURE)) {
+		audit->failure =
+			record_dup_text(&r, AUDIT_FIELD_FAILURE, TEXT_MAX);
+	}
+	return record_end(&r);
+}
+
 static void decode_scalars(struct record *record, struct agent_status *status)
 {
 	struct bytes state = record_text(record, STATUS_FIELD_STATE, TEXT_MAX);
@@ -203,6 +278,7 @@ static void decode_scalars(struct record *record, struct agent_status *status)
 		record_refuse(record, STATUS_FIELD_STATE);
 	status->version =
 		record_dup_text(record, STATUS_FIELD_VERSION, TEXT_MAX);
+	status->scope = record_dup_text(record, STATUS_FIELD_SCOPE, TEXT_MAX);
 	status->pid = record_int(record, STATUS_FIELD_PID, 0, INT_MAX, 0);
 	status->lifetime_left = record_int(record, STATUS_FIELD_LIFETIME_LEFT,
 	                                   0, COUNTER_MAX, -1);
@@ -229,6 +305,8 @@ int status_reply_decode(const struct varlink_reply *reply,
 	rc = decode_caches(&record, &status);
 	if (rc == 0)
 		rc = decode_measures(&record, &status);
+	if (rc == 0)
+		rc = decode_audit(&record, &status.audit);
 	if (rc < 0) {
 		agent_status_clear(&status);
 		return rc == -EINVAL ? -EBADMSG : rc;

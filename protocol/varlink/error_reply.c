@@ -52,6 +52,26 @@ static const struct field support_fields[] = {
 	[SUPPORT_FIELD_CACHE] = { "cache", "string", FIELD_TEXT },
 };
 
+enum store_field {
+	STORE_FIELD_REASON,
+	STORE_FIELD_STORE_PATH,
+};
+
+static const struct field store_fields[] = {
+	[STORE_FIELD_REASON] = { "reason", "string", FIELD_TEXT },
+	[STORE_FIELD_STORE_PATH] = { "storePath", "string", FIELD_TEXT },
+};
+
+enum rate_field {
+	RATE_FIELD_REASON,
+	RATE_FIELD_RETRY_AFTER,
+};
+
+static const struct field rate_fields[] = {
+	[RATE_FIELD_REASON] = { "reason", "string", FIELD_TEXT },
+	[RATE_FIELD_RETRY_AFTER] = { "retryAfterSeconds", "?int", FIELD_INT },
+};
+
 #define ERROR(full_name, list)                                        \
 	{                                                             \
 		(full_name), (list), sizeof(list) / sizeof((list)[0]) \
@@ -69,6 +89,14 @@ static const struct shape errors[ERROR_COUNT] = {
 		ERROR(AGENT_INTERFACE ".VaultFailed", reason_fields),
 	[ERROR_NOT_SUPPORTED] =
 		ERROR(AGENT_INTERFACE ".NotSupported", support_fields),
+	[ERROR_NOT_IN_STORE] =
+		ERROR(AGENT_INTERFACE ".NotInStore", store_fields),
+	[ERROR_USER_DENIED] =
+		ERROR(AGENT_INTERFACE ".UserDenied", reason_fields),
+	[ERROR_RATE_LIMITED] =
+		ERROR(AGENT_INTERFACE ".RateLimited", rate_fields),
+	[ERROR_AUDIT_FAILED] =
+		ERROR(AGENT_INTERFACE ".AuditFailed", reason_fields),
 	[ERROR_INTERFACE_NOT_FOUND] =
 		ERROR(SERVICE_INTERFACE ".InterfaceNotFound", interface_fields),
 	[ERROR_METHOD_NOT_FOUND] =
@@ -120,7 +148,13 @@ int error_reply_encode(const struct error_reply *error, struct buffer *out)
 			out, "kind",
 			bytes_of_text(source_failure_name(error->failure)));
 	}
-	if (error->error == ERROR_SOURCE_FAILED && error->retry_after > 0) {
+	if (error->error == ERROR_NOT_IN_STORE) {
+		json_put_text_member(out, "storePath",
+		                     bytes_of_text(error->store_path));
+	}
+	if ((error->error == ERROR_SOURCE_FAILED ||
+	     error->error == ERROR_RATE_LIMITED) &&
+	    error->retry_after > 0) {
 		json_put_int_member(out, "retryAfterSeconds",
 		                    error->retry_after);
 	}
@@ -174,8 +208,16 @@ int error_reply_decode(const struct varlink_reply *reply,
 		record_copy_text(&record, SUPPORT_FIELD_CACHE, error.cache,
 		                 sizeof(error.cache));
 	}
+	if (error.error == ERROR_NOT_IN_STORE) {
+		record_copy_text(&record, STORE_FIELD_STORE_PATH,
+		                 error.store_path, sizeof(error.store_path));
+	}
 	if (error.error == ERROR_SOURCE_FAILED)
 		read_source_failure(&record, &error);
+	if (error.error == ERROR_RATE_LIMITED) {
+		error.retry_after = (uint32_t)record_int(
+			&record, RATE_FIELD_RETRY_AFTER, 0, RETRY_AFTER_MAX, 0);
+	}
 	if (record_end(&record) < 0)
 		return -EBADMSG;
 

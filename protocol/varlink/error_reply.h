@@ -12,6 +12,10 @@ enum varlink_error {
 	ERROR_SOURCE_FAILED, /* detail; failure, retry_after */
 	ERROR_VAULT_FAILED,  /* reason */
 	ERROR_NOT_SUPPORTED, /* reason; cache */
+	ERROR_NOT_IN_STORE,  /* reason; store_path */
+	ERROR_USER_DENIED,   /* reason */
+	ERROR_RATE_LIMITED,  /* reason; retry_after */
+	ERROR_AUDIT_FAILED,  /* reason */
 	/* org.varlink.service */
 	ERROR_INTERFACE_NOT_FOUND,    /* interface */
 	ERROR_METHOD_NOT_FOUND,       /* method */
@@ -29,7 +33,9 @@ struct error_reply {
 	char text[ERROR_TEXT_MAX];
 	char cache[AGENT_CACHE_NAME_MAX + 1]; /* ERROR_NOT_SUPPORTED */
 	enum source_failure failure;          /* ERROR_SOURCE_FAILED */
-	uint32_t retry_after; /* seconds, 0: not said; ERROR_SOURCE_FAILED */
+	uint32_t retry_after; /* seconds, 0: not said; ERROR_SOURCE_FAILED,
+	                       * ERROR_RATE_LIMITED */
+	char store_path[STORE_PATH_SIZE]; /* ERROR_NOT_IN_STORE */
 };
 
 /* "io.nixcache.Agent.Locked" and so on. */

@@ -29,7 +29,18 @@ static const struct field cache_fields[] = {
 	[CACHE_FIELD_COMPRESSION_LEVEL] = { "compressionLevel", "?int",
 	                                    FIELD_INT },
 	[CACHE_FIELD_PRIORITY] = { "priority", "?int", FIELD_INT },
+	[CACHE_FIELD_SIGN_POLICY] = { "signPolicy", "SignPolicy", FIELD_TEXT },
+	[CACHE_FIELD_CONFIRM] = { "confirm", "[]Confirmation", FIELD_LIST },
 };
+
+static const struct field audit_fields[] = {
+	[AUDIT_FIELD_PATH] = { "path", "string", FIELD_TEXT },
+	[AUDIT_FIELD_SEQUENCE] = { "sequence", "int", FIELD_INT },
+	[AUDIT_FIELD_HEAD] = { "head", "string", FIELD_TEXT },
+	[AUDIT_FIELD_FAILURE] = { "failure", "?string", FIELD_TEXT },
+};
+
+const struct shape shape_audit = SHAPE("Audit", audit_fields);
 
 const struct shape shape_cache = SHAPE("Cache", cache_fields);
 
@@ -97,6 +108,20 @@ static const struct field status_reply[] = {
 	[STATUS_FIELD_URLS] = { "urls", "int", FIELD_INT },
 	[STATUS_FIELD_SOURCE_RUNS] = { "sourceRuns", "int", FIELD_INT },
 	[STATUS_FIELD_HARDENING] = { "hardening", "[]Measure", FIELD_LIST },
+	[STATUS_FIELD_SCOPE] = { "scope", "string", FIELD_TEXT },
+	[STATUS_FIELD_AUDIT] = { "audit", "?Audit", FIELD_OBJECT },
+};
+
+static const struct field narrow_call[] = {
+	[NARROW_FIELD_SCOPE] = { "scope", "?string", FIELD_TEXT },
+	[NARROW_FIELD_ALLOW] = { "allow", "?[]Permission", FIELD_LIST },
+	[NARROW_FIELD_CACHES] = { "caches", "?[]string", FIELD_LIST },
+	[NARROW_FIELD_KEYS] = { "keys", "?[]string", FIELD_LIST },
+	[NARROW_FIELD_STORE_PATHS] = { "storePaths", "?[]string", FIELD_LIST },
+	[NARROW_FIELD_MAX_COUNT] = { "maxCount", "?int", FIELD_INT },
+	[NARROW_FIELD_MAX_BYTES] = { "maxBytes", "?int", FIELD_INT },
+	[NARROW_FIELD_MAX_EXPIRES] = { "maxExpires", "?int", FIELD_INT },
+	[NARROW_FIELD_UNTIL] = { "until", "?int", FIELD_INT },
 };
 
 static const struct field unlock_reply[] = {
@@ -154,6 +179,8 @@ static const struct method methods[AGENT_METHOD_COUNT] = {
 	[AGENT_METHOD_PRESIGN] = { AGENT_INTERFACE ".Presign",
 	                           SHAPE("", presign_call),
 	                           SHAPE("", presign_reply) },
+	[AGENT_METHOD_NARROW] = { AGENT_INTERFACE ".Narrow",
+	                          SHAPE("", narrow_call), EMPTY },
 	[AGENT_METHOD_GET_INFO] = { SERVICE_INTERFACE ".GetInfo", EMPTY,
 	                            SHAPE("", get_info_reply) },
 	[AGENT_METHOD_GET_INTERFACE_DESCRIPTION] = { SERVICE_INTERFACE

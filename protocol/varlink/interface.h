@@ -24,6 +24,8 @@ enum cache_field {
 	CACHE_FIELD_COMPRESSION,
 	CACHE_FIELD_COMPRESSION_LEVEL,
 	CACHE_FIELD_PRIORITY,
+	CACHE_FIELD_SIGN_POLICY,
+	CACHE_FIELD_CONFIRM,
 };
 
 enum path_info_field {
@@ -74,6 +76,27 @@ enum status_field {
 	STATUS_FIELD_URLS,
 	STATUS_FIELD_SOURCE_RUNS,
 	STATUS_FIELD_HARDENING,
+	STATUS_FIELD_SCOPE,
+	STATUS_FIELD_AUDIT,
+};
+
+enum audit_field {
+	AUDIT_FIELD_PATH,
+	AUDIT_FIELD_SEQUENCE,
+	AUDIT_FIELD_HEAD,
+	AUDIT_FIELD_FAILURE,
+};
+
+enum narrow_field {
+	NARROW_FIELD_SCOPE,
+	NARROW_FIELD_ALLOW,
+	NARROW_FIELD_CACHES,
+	NARROW_FIELD_KEYS,
+	NARROW_FIELD_STORE_PATHS,
+	NARROW_FIELD_MAX_COUNT,
+	NARROW_FIELD_MAX_BYTES,
+	NARROW_FIELD_MAX_EXPIRES,
+	NARROW_FIELD_UNTIL,
 };
 
 /* Sign and Presign: the cache, and the list of items. */
@@ -84,6 +107,7 @@ enum batch_field {
 
 extern const struct shape shape_measure;
 extern const struct shape shape_cache;
+extern const struct shape shape_audit;
 extern const struct shape shape_path_info;
 extern const struct shape shape_path_signatures;
 extern const struct shape shape_object_request;

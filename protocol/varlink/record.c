@@ -206,6 +206,28 @@ struct json_object *record_item(struct record *record, size_t field, size_t i)
 	return item;
 }
 
+struct json_object *record_object(struct record *record, size_t field)
+{
+	return value_at(record, field, FIELD_OBJECT);
+}
+
+struct bytes record_item_text(struct record *record, size_t field, size_t i,
+                              size_t max)
+{
+	struct json_object *value = value_at(record, field, FIELD_LIST);
+	struct json_object *item = value ? json_object_array_get_idx(value, i)
+	                                 : NULL;
+	struct bytes text = { NULL, 0 };
+
+	if (json_object_is_type(item, json_type_string))
+		text = text_of(item);
+	if (value && (text.len == 0 || text.len > max)) {
+		record_refuse(record, field);
+		return (struct bytes){ NULL, 0 };
+	}
+	return text;
+}
+
 void record_add_texts(struct record *record, size_t field, size_t text_max,
                       struct strings *list)
 {

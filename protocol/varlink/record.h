@@ -76,6 +76,13 @@ size_t record_list(struct record *record, size_t field, size_t max);
 /* Item i as an object; NULL if it is none (and the field is refused). */
 struct json_object *record_item(struct record *record, size_t field, size_t i);
 
+/* Item i as a text of 1 to max bytes; as record_text(). */
+struct bytes record_item_text(struct record *record, size_t field, size_t i,
+                              size_t max);
+
+/* An object of its own; NULL if it was not given. */
+struct json_object *record_object(struct record *record, size_t field);
+
 /* Appends the items, all texts of at most text_max bytes, to the list. */
 void record_add_texts(struct record *record, size_t field, size_t text_max,
                       struct strings *list);

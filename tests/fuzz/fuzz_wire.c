@@ -83,20 +83,28 @@ static void read_frame(const struct wire_frame *frame)
 
 static void read_packet(struct bytes packet)
 {
-	struct fetch_outcome outcome;
-	enum launcher_type type;
-	int fd = -1, pair[2];
+	struct launcher_packet got;
+	int pair[2];
 
 	MUST(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0);
 	if (fd_send(pair[0], packet.data, packet.len, -1) == 0 &&
-	    wire_receive_launcher(pair[1], &type, &fd, &outcome) > 0) {
-		MUST(fd == -1 && type != LAUNCHER_VAULT);
-		if (type == LAUNCHER_FETCHED || type == LAUNCHER_REFUSED) {
-			MUST(strnlen(outcome.detail, WIRE_DETAIL_MAX) <
+	    wire_receive_launcher(pair[1], &got) > 0) {
+		MUST(got.fd == -1 && got.errand.fd == -1);
+		MUST(got.type != LAUNCHER_VAULT);
+		if (got.type == LAUNCHER_FETCHED ||
+		    got.type == LAUNCHER_REFUSED) {
+			MUST(strnlen(got.outcome.detail, WIRE_DETAIL_MAX) <
 			     WIRE_DETAIL_MAX);
-			MUST(wire_send_outcome(pair[0], type, &outcome) == 0);
+			MUST(wire_send_outcome(pair[0], got.type,
+			                       &got.outcome) == 0);
+		} else if (got.type == LAUNCHER_ERRAND ||
+		           got.type == LAUNCHER_ERRAND_DONE) {
+			MUST(strnlen(got.errand.text, ERRAND_TEXT_MAX) <
+			     ERRAND_TEXT_MAX);
+			MUST(wire_send_errand(pair[0], got.type, &got.errand) ==
+			     0);
 		} else {
-			MUST(wire_send_launcher(pair[0], type, -1) == 0);
+			MUST(wire_send_launcher(pair[0], got.type, -1) == 0);
 		}
 	}
 	(void)close(pair[0]);

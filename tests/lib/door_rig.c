@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -94,13 +95,15 @@ void door_rig_start(struct door_rig *rig)
 	if (rig->pid < 0)
 		abort();
 	if (rig->pid == 0) {
+		const struct agent_listener listening = { listener, "owner" };
 		const struct door_start start = {
 			.config = &rig->config,
 			.launcher_report = &rig->report,
 			.launcher_pid = parent,
 			.launcher = pair[1],
-			.listeners = &listener,
+			.listeners = &listening,
 			.listener_count = 1,
+			.audit = { .fd = -1 },
 		};
 
 		_exit(door_run(&start));
@@ -126,12 +129,10 @@ int door_rig_stop(struct door_rig *rig)
 
 int door_rig_hear(struct door_rig *rig)
 {
-	struct fetch_outcome outcome;
-	enum launcher_type type;
-	int fd;
+	struct launcher_packet packet;
 
-	return wire_receive_launcher(rig->launcher, &type, &fd, &outcome) == 1
-	               ? (int)type
+	return wire_receive_launcher(rig->launcher, &packet) == 1
+	               ? (int)packet.type
 	               : 0;
 }
 
@@ -299,21 +300,32 @@ int door_rig_connect(struct door_rig *rig)
 	return fd;
 }
 
+/* A door answers nobody whose process has ended, so this one stays. */
+_Noreturn static void stay_until_the_test_ends(int socket, int fd)
+{
+	char byte = 0;
+
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 ||
+	    fd_send(socket, &byte, 1, fd) < 0)
+		_exit(1);
+	(void)close(fd);
+	for (;;)
+		(void)pause();
+}
+
 int door_rig_connect_as_other(struct door_rig *rig)
 {
-	int pair[2], fd = -1, status = 0;
+	int pair[2], fd = -1;
 	char byte = 0;
 	pid_t pid;
 
 	make_pair(SOCK_SEQPACKET, pair);
 	pid = fork();
 	if (pid == 0) {
-		_exit(fd_send(pair[1], &byte, 1, door_rig_connect(rig)) < 0
-		              ? 1
-		              : 0);
+		fd = door_rig_connect(rig);
+		stay_until_the_test_ends(pair[1], fd);
 	}
-	if (pid < 0 || fd_receive(pair[0], &byte, 1, &fd) != 1 || fd < 0 ||
-	    waitpid(pid, &status, 0) < 0)
+	if (pid < 0 || fd_receive(pair[0], &byte, 1, &fd) != 1 || fd < 0)
 		abort();
 	(void)close(pair[0]);
 	(void)close(pair[1]);

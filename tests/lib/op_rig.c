@@ -138,6 +138,7 @@ bool op_rig_open(struct op_rig *rig, const char *lines, unsigned op_timeout)
 	append_lines(&text, lines, rig->dir);
 	op_rig_write(rig, "nixcache.conf", buffer_text(&text), 0600);
 	op_rig_path(rig, "nixcache.conf", path, sizeof(path));
+	(void)setenv("XDG_STATE_HOME", rig->dir, 1);
 	rc = config_load(path, &rig->config, rig->why, sizeof(rig->why));
 	if (rc == 0) {
 		rc = source_open(rig->config, &rig->source, &rig->intake,

@@ -14,11 +14,15 @@ protocol/base     :
 protocol/nix      : protocol/base
 protocol/s3       : protocol/base protocol/nix
 protocol/varlink  : protocol/base protocol/nix protocol/s3
+protocol/audit    : protocol/base protocol/nix protocol/varlink
 agent             : protocol agent/seal agent/start
 agent/main.c      : protocol agent
 agent/start       : protocol agent:files agent/seal
 agent/launcher    : protocol agent:files agent/seal agent/start
-agent/door        : protocol agent:files agent/seal agent/start
+agent/door        : protocol agent:files agent/seal agent/start agent/door
+agent/door/scope  : protocol agent:files agent/door:files
+agent/door/witness : protocol agent/door:files
+agent/door/audit  : protocol agent:files agent/door:files
 agent/vault       : protocol agent:files agent/seal agent/start
 agent/seal        : protocol
 client            : protocol
@@ -39,6 +43,7 @@ client/pipe       : protocol
 client/transfer   : protocol client/pipe
 client/ui         : protocol
 client/verify     : protocol client:files client/cache client/catalog client/pack client/pipe client/store client/ui
+client/audit      : protocol client:files
 tests             : protocol agent client
 '
 

@@ -341,7 +341,7 @@ static void requests_go_in_batches_and_come_back_in_order(void)
 	"{\"parameters\":{\"version\":\"1\",\"pid\":1,\"state\":\"" state \
 	"\","                                                             \
 	"\"caches\":[],\"signatures\":0,\"urls\":0,\"sourceRuns\":0,"     \
-	"\"hardening\":[]}}"
+	"\"hardening\":[],\"scope\":\"owner\"}}"
 
 /* Signs one path, then presigns one request, with an agent that nothing waits
  * for.  The outcome of the first that fails. */

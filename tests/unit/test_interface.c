@@ -247,7 +247,7 @@ static void the_reader_reads_the_files(void)
 {
 	CHECK(strcmp(agent_idl()->interface, AGENT_INTERFACE) == 0);
 	CHECK(strcmp(service_idl()->interface, SERVICE_INTERFACE) == 0);
-	CHECK(agent_idl()->count == 9 + 6 + 6);
+	CHECK(agent_idl()->count == 13 + 7 + 10);
 	CHECK(service_idl()->count == 2 + 6);
 	CHECK(service_find_description("io.nixcache") == NULL);
 }
@@ -293,6 +293,7 @@ static void every_type_is_as_its_file_says(void)
 	static const struct shape *const shapes[] = {
 		&shape_cache,     &shape_measure,         &shape_object_request,
 		&shape_path_info, &shape_path_signatures, &shape_signed_request,
+		&shape_audit,
 	};
 
 	for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
@@ -308,6 +309,31 @@ static void check_word(const struct idl_item *item, size_t i, const char *word)
 {
 	CHECK(item && i < item->in.count &&
 	      strcmp(item->in.list[i].name, word) == 0);
+}
+
+static const char *policy_word(size_t i)
+{
+	return sign_policy_name((enum sign_policy)i);
+}
+
+static const char *confirmation_word(size_t i)
+{
+	return confirmation_name((enum confirmation)i);
+}
+
+static const char *permission_word(size_t i)
+{
+	return permission_name((enum permission)i);
+}
+
+static void check_words(const char *type, size_t count,
+                        const char *(*word)(size_t))
+{
+	const struct idl_item *item = find_type(type);
+
+	for (size_t i = 0; i < count; i++)
+		check_word(item, i, word(i));
+	CHECK(item && item->in.count == count);
 }
 
 static void every_enum_is_as_its_file_says(void)
@@ -330,6 +356,10 @@ static void every_enum_is_as_its_file_says(void)
 		           s3_operation_name((enum s3_operation)i));
 	}
 	CHECK(operations && operations->in.count == S3_OPERATION_COUNT);
+
+	check_words("SignPolicy", SIGN_ANY + 1, policy_word);
+	check_words("Confirmation", CONFIRM_COUNT, confirmation_word);
+	check_words("Permission", PERMIT_COUNT, permission_word);
 
 	(void)snprintf(measures, sizeof(measures), "(%s, %s, %s)",
 	               measure_state_name(MEASURE_HELD),

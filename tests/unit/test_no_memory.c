@@ -253,15 +253,16 @@ static int copy_status(void)
 	return rc;
 }
 
-#define STATUS_TEXT                                                             \
-	"{\"parameters\":{\"version\":\"1\",\"pid\":2,\"state\":\"locked\","    \
-	"\"caches\":[{\"name\":\"dev\",\"store\":\"s3://bucket\",\"storeDir\":" \
-	"\"/nix/store\",\"publicKeys\":[\"" KEY_1 "\"],\"upstreamKeys\":["      \
-	"\"" KEY_2 "\"],\"compression\":\"zstd\"},{\"name\":\"f\",\"store\""    \
-	":\"file:///f\",\"storeDir\":\"/nix/store\",\"publicKeys\":[],"         \
-	"\"upstreamKeys\":[],\"compression\":\"none\"}],\"signatures\":0,"      \
-	"\"urls\":0,\"sourceRuns\":0,\"hardening\":[{\"name\":\"seccomp\","     \
-	"\"process\":\"vault\",\"state\":\"held\",\"detail\":\"\"}]}}"
+#define STATUS_TEXT                                                                                              \
+	"{\"parameters\":{\"version\":\"1\",\"pid\":2,\"state\":\"locked\","                                     \
+	"\"caches\":[{\"name\":\"dev\",\"store\":\"s3://bucket\",\"storeDir\":"                                  \
+	"\"/nix/store\",\"publicKeys\":[\"" KEY_1 "\"],\"upstreamKeys\":["                                       \
+	"\"" KEY_2                                                                                               \
+	"\"],\"compression\":\"zstd\",\"signPolicy\":\"any\",\"confirm\":[]},{\"name\":\"f\",\"store\""          \
+	":\"file:///f\",\"storeDir\":\"/nix/store\",\"publicKeys\":[],"                                          \
+	"\"upstreamKeys\":[],\"compression\":\"none\",\"signPolicy\":\"any\",\"confirm\":[]}],\"signatures\":0," \
+	"\"urls\":0,\"sourceRuns\":0,\"hardening\":[{\"name\":\"seccomp\","                                      \
+	"\"process\":\"vault\",\"state\":\"held\",\"detail\":\"\"}],\"scope\":\"owner\",\"audit\":{\"path\":\"/a\",\"sequence\":1,\"head\":\"00\",\"failure\":\"full\"}}}"
 
 static void the_replies_of_status(void)
 {

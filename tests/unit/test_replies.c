@@ -209,15 +209,27 @@ static void encode_status(struct buffer *out)
 	char text[] = "t\"\xc3\xa9", key[] = "k:AA==";
 	char *keys[] = { key, key };
 	struct agent_cache caches[] = {
-		{ text, text, text, text, 19, 0, { keys, 2, 2 }, { NULL, 0, 0 } },
-		{ text,
-		  text,
-		  text,
-		  text,
-		  -1,
-		  -1,
-		  { keys, 1, 1 },
-		  { keys, 1, 1 } },
+		{
+			.name = text,
+			.store = text,
+			.store_dir = text,
+			.compression = text,
+			.compression_level = 19,
+			.public_keys = { keys, 2, 2 },
+			.sign_policy = SIGN_BUILT_HERE,
+			.confirm = 1U << CONFIRM_UNLOCK | 1U << CONFIRM_SIGN,
+		},
+		{
+			.name = text,
+			.store = text,
+			.store_dir = text,
+			.compression = text,
+			.compression_level = -1,
+			.priority = -1,
+			.public_keys = { keys, 1, 1 },
+			.upstream_keys = { keys, 1, 1 },
+			.sign_policy = SIGN_ANY,
+		},
 	};
 	struct agent_measure measures[] = {
 		{ "memfd_secret", "vault", MEASURE_WEAKER, "locked pages" },
@@ -235,6 +247,11 @@ static void encode_status(struct buffer *out)
 		.source_runs = 3,
 		.measures = measures,
 		.measure_count = 1,
+		.scope = key,
+		.audit = { .path = text,
+		           .sequence = 12,
+		           .head = "00ff",
+		           .failure = key },
 	};
 
 	CHECK(status_reply_encode(&status, out) == 0);
@@ -251,6 +268,16 @@ static void check_status(const struct agent_status *got)
 	CHECK(got->caches[1].compression_level == -1);
 	CHECK(got->caches[1].priority == -1);
 	CHECK(strcmp(got->caches[1].upstream_keys.items[0], "k:AA==") == 0);
+	CHECK(got->caches[0].sign_policy == SIGN_BUILT_HERE);
+	CHECK(got->caches[0].confirm ==
+	      (1U << CONFIRM_UNLOCK | 1U << CONFIRM_SIGN));
+	CHECK(got->caches[1].sign_policy == SIGN_ANY);
+	CHECK(got->caches[1].confirm == 0);
+	CHECK(strcmp(got->scope, "k:AA==") == 0);
+	CHECK(got->audit.sequence == 12 &&
+	      strcmp(got->audit.path, "t\"\xc3\xa9") == 0 &&
+	      strcmp(got->audit.head, "00ff") == 0 &&
+	      strcmp(got->audit.failure, "k:AA==") == 0);
 	CHECK(got->lifetime_left == -1 && got->idle_left == 0);
 	CHECK(got->signature_count == 999999999999999999);
 	CHECK(got->url_count == 2 && got->source_runs == 3);

@@ -13,6 +13,8 @@
 struct hall {
 	struct door_rig rig;
 	struct door_start start;
+	struct connection client;
+	struct grant owner;
 	struct door *door;
 	struct strings loaded[DOOR_RIG_CACHES];
 	struct agent_status status; /* what a client reads */
@@ -34,6 +36,12 @@ static void hall_open(struct hall *hall)
 	hall->door->config = &hall->rig.config;
 	hall->door->loaded_keys = hall->loaded;
 	hall->status = (struct agent_status){ .version = NULL };
+	grant_init(&hall->owner, SCOPE_OWNER);
+	hall->client = (struct connection){
+		.fd = -1,
+		.scope = { .socket = &hall->owner, .name = "owner" },
+	};
+	CHECK(audit_new(&hall->start.audit, &hall->door->audit) == 0);
 }
 
 /* Writes the reply and reads it as a client does. */
@@ -44,7 +52,7 @@ static void hall_ask(struct hall *hall)
 
 	agent_status_clear(&hall->status);
 	buffer_init(&out, VARLINK_FRAME_MAX);
-	CHECK(status_write(hall->door, &out) == 0);
+	CHECK(status_write(hall->door, &hall->client, &out) == 0);
 	CHECK(out.len > 0 && out.data[out.len - 1] == '\0');
 	CHECK(reply_decode((struct bytes){ out.data, out.len - 1 }, &reply) ==
 	      0);
@@ -58,6 +66,7 @@ static void hall_close(struct hall *hall)
 	agent_status_clear(&hall->status);
 	for (size_t i = 0; i < DOOR_RIG_CACHES; i++)
 		strings_clear(&hall->loaded[i]);
+	audit_free(hall->door->audit);
 	free(hall->door);
 }
 

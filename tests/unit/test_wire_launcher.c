@@ -36,41 +36,34 @@ static void launcher_packets_come_in_order(void)
 		LAUNCHER_QUIT,
 	};
 	struct line line = line_open();
-	struct fetch_outcome outcome = { .retry_after = 7 };
-	enum launcher_type type;
-	int fd = -2;
+	struct launcher_packet packet;
 
 	for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++)
 		CHECK(wire_send_launcher(line.door, types[i], -1) == 0);
 	for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++) {
-		CHECK(wire_receive_launcher(line.launcher, &type, &fd,
-		                            &outcome) == 1);
-		CHECK(type == types[i] && fd == -1);
+		CHECK(wire_receive_launcher(line.launcher, &packet) == 1);
+		CHECK(packet.type == types[i] && packet.fd == -1);
 	}
-	CHECK(outcome.retry_after == 7);
 	CHECK(close(line.door) == 0);
 	line.door = line.launcher;
 	line.launcher = -1;
-	CHECK(wire_receive_launcher(line.door, &type, &fd, &outcome) == 0);
+	CHECK(wire_receive_launcher(line.door, &packet) == 0);
 	line_close(line);
 }
 
 static void a_vault_comes_with_its_descriptor_and_nothing_else_does(void)
 {
 	struct line line = line_open();
-	struct fetch_outcome outcome;
-	enum launcher_type type = LAUNCHER_QUIT;
-	int fd = -2, before = dup(line.door), after;
+	struct launcher_packet packet = { .type = LAUNCHER_QUIT, .fd = -2 };
+	int before = dup(line.door), after;
 
 	CHECK(close(before) == 0);
 	CHECK(wire_send_launcher(line.launcher, LAUNCHER_FETCH, line.door) ==
 	      0);
-	CHECK(wire_receive_launcher(line.door, &type, &fd, &outcome) ==
-	      -EBADMSG);
+	CHECK(wire_receive_launcher(line.door, &packet) == -EBADMSG);
 	CHECK(wire_send_launcher(line.launcher, LAUNCHER_VAULT, -1) == 0);
-	CHECK(wire_receive_launcher(line.door, &type, &fd, &outcome) ==
-	      -EBADMSG);
-	CHECK(type == LAUNCHER_QUIT && fd == -2);
+	CHECK(wire_receive_launcher(line.door, &packet) == -EBADMSG);
+	CHECK(packet.type == LAUNCHER_QUIT && packet.fd == -2);
 
 	/* The descriptor that was refused has been closed. */
 	after = dup(line.door);
@@ -78,10 +71,10 @@ static void a_vault_comes_with_its_descriptor_and_nothing_else_does(void)
 
 	CHECK(wire_send_launcher(line.launcher, LAUNCHER_VAULT, line.door) ==
 	      0);
-	CHECK(wire_receive_launcher(line.door, &type, &fd, &outcome) == 1);
-	CHECK(type == LAUNCHER_VAULT);
-	CHECK(fcntl(fd, F_GETFD) == FD_CLOEXEC);
-	CHECK(close(fd) == 0);
+	CHECK(wire_receive_launcher(line.door, &packet) == 1);
+	CHECK(packet.type == LAUNCHER_VAULT);
+	CHECK(fcntl(packet.fd, F_GETFD) == FD_CLOEXEC);
+	CHECK(close(packet.fd) == 0);
 	line_close(line);
 }
 
@@ -92,33 +85,29 @@ static void an_outcome_comes_back_as_it_went(void)
 		.failure = SOURCE_FAILED,
 		.retry_after = 4000000000U,
 	};
-	struct fetch_outcome got;
-	enum launcher_type type;
-	int fd = -2;
+	struct launcher_packet packet;
 
 	memset(want.detail, 'd', sizeof(want.detail) - 1);
 	CHECK(wire_send_outcome(line.launcher, LAUNCHER_FETCHED, &want) == 0);
-	CHECK(wire_receive_launcher(line.door, &type, &fd, &got) == 1);
-	CHECK(type == LAUNCHER_FETCHED && fd == -1);
-	CHECK(!got.is_ok && got.failure == SOURCE_FAILED);
-	CHECK(got.retry_after == 4000000000U);
-	CHECK(strcmp(got.detail, want.detail) == 0);
+	CHECK(wire_receive_launcher(line.door, &packet) == 1);
+	CHECK(packet.type == LAUNCHER_FETCHED && packet.fd == -1);
+	CHECK(!packet.outcome.is_ok && packet.outcome.failure == SOURCE_FAILED);
+	CHECK(packet.outcome.retry_after == 4000000000U);
+	CHECK(strcmp(packet.outcome.detail, want.detail) == 0);
 
 	want = (struct fetch_outcome){ .is_ok = true };
 	CHECK(wire_send_outcome(line.launcher, LAUNCHER_FETCHED, &want) == 0);
-	CHECK(wire_receive_launcher(line.door, &type, &fd, &got) == 1);
-	CHECK(got.is_ok && got.detail[0] == '\0');
+	CHECK(wire_receive_launcher(line.door, &packet) == 1);
+	CHECK(packet.outcome.is_ok && packet.outcome.detail[0] == '\0');
 	line_close(line);
 }
 
-static int receive_raw(const struct line *line, const void *packet, size_t len)
+static int receive_raw(const struct line *line, const void *bytes, size_t len)
 {
-	struct fetch_outcome outcome;
-	enum launcher_type type;
-	int fd = -1;
+	struct launcher_packet packet;
 
-	CHECK(fd_send(line->launcher, packet, len, -1) == 0);
-	return wire_receive_launcher(line->door, &type, &fd, &outcome);
+	CHECK(fd_send(line->launcher, bytes, len, -1) == 0);
+	return wire_receive_launcher(line->door, &packet);
 }
 
 static void broken_packets_are_refused(void)

@@ -1,0 +1,183 @@
+#include "agent/config_build.h"
+#include "protocol/base/number.h"
+#include "protocol/base/text.h"
+#include "protocol/nix/target.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define AUDIT_IN_STATE "nixcache/audit.jsonl"
+#define AUDIT_SIZE_MIN (64ULL << 10)
+#define CONFIRM_MAX    3600
+
+static int set_nix_store(struct config_build *build, const char *value)
+{
+	struct target target;
+
+	if (target_parse(value, "/", &target) < 0) {
+		return config_error(build, "nix-store: auto, daemon, local, "
+		                           "unix:///SOCKET or a folder");
+	}
+	return config_set_text(&build->config->nix_store, value);
+}
+
+static int set_audit(struct config_build *build, const char *value)
+{
+	if (value[0] != '/' && strcmp(value, "none") != 0) {
+		return config_error(build,
+		                    "audit: wants an absolute path, or none");
+	}
+	return config_set_text(&build->config->audit, value);
+}
+
+static int set_audit_size(struct config_build *build, const char *value)
+{
+	uint64_t size;
+
+	if (number_parse_size(value, &size) < 0 || size < AUDIT_SIZE_MIN) {
+		return config_error(build, "audit-max-size: wants a size such "
+		                           "as 64M, at least 64K");
+	}
+	build->config->audit_max_size = size;
+	return 0;
+}
+
+static int set_seconds(struct config_build *build, const char *name,
+                       uint64_t min, const char *value, uint32_t *slot)
+{
+	uint64_t seconds;
+
+	if (number_parse_duration(value, &seconds) < 0 || seconds < min ||
+	    seconds > CONFIRM_MAX) {
+		return config_error(
+			build, "%s: wants a time such as 2m, at most 1h", name);
+	}
+	*slot = (uint32_t)seconds;
+	return 0;
+}
+
+int config_set_custody(struct config_build *build, enum config_key key,
+                       const char *value)
+{
+	struct config *config = build->config;
+
+	switch (key) {
+	case CONFIG_NIX_STORE:
+		return set_nix_store(build, value);
+	case CONFIG_AUDIT:
+		return set_audit(build, value);
+	case CONFIG_AUDIT_MAX_SIZE:
+		return set_audit_size(build, value);
+	case CONFIG_CONFIRM_WINDOW:
+		return set_seconds(build, "confirm-window", 0, value,
+		                   &config->confirm_window);
+	case CONFIG_CONFIRM_TIMEOUT:
+		return set_seconds(build, "confirm-timeout", 1, value,
+		                   &config->confirm_timeout);
+	default:
+		return config_error(build, "not a key of [agent]");
+	}
+}
+
+static int set_policy(struct config_build *build, struct config_cache *cache,
+                      const char *value)
+{
+	if (strcmp(value, "in-store") == 0) {
+		cache->sign_policy = SIGN_IN_STORE;
+	} else if (strcmp(value, "built-here") == 0) {
+		cache->sign_policy = SIGN_BUILT_HERE;
+	} else if (strcmp(value, "any") == 0) {
+		cache->sign_policy = SIGN_ANY;
+	} else {
+		return config_error(build,
+		                    "sign-policy: in-store, built-here or any");
+	}
+	return 0;
+}
+
+static int add_confirmation(struct config_cache *cache, const char *word,
+                            size_t len)
+{
+	static const char *const words[CONFIRM_COUNT] = {
+		[CONFIRM_SIGN] = "sign",
+		[CONFIRM_PRESIGN_PUT] = "presign-put",
+		[CONFIRM_UNLOCK] = "unlock",
+	};
+
+	for (size_t i = 0; i < CONFIRM_COUNT; i++) {
+		if (strlen(words[i]) == len &&
+		    strncmp(words[i], word, len) == 0) {
+			cache->confirm |= 1U << i;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+/* Words with blanks or commas between them. */
+static int set_confirm(struct config_build *build, struct config_cache *cache,
+                       const char *value)
+{
+	static const char between[] = " \t,";
+
+	for (const char *at = value + strspn(value, between); *at != '\0';
+	     at += strspn(at, between)) {
+		size_t len = strcspn(at, between);
+
+		if (add_confirmation(cache, at, len) < 0) {
+			return config_error(build, "confirm: sign, presign-put "
+			                           "and unlock, one or more");
+		}
+		at += len;
+	}
+	return 0;
+}
+
+int config_set_cache_custody(struct config_build *build,
+                             struct config_cache *cache, enum config_key key,
+                             const char *value)
+{
+	return key == CONFIG_SIGN_POLICY ? set_policy(build, cache, value)
+	                                 : set_confirm(build, cache, value);
+}
+
+/* The XDG specification: a relative path counts as unset. */
+static int usual_audit(char path[PATH_MAX])
+{
+	const char *service = getenv("STATE_DIRECTORY"); /* systemd.exec(5) */
+	const char *state = getenv("XDG_STATE_HOME");
+	const char *home = getenv("HOME");
+	int len = 0;
+
+	if (service && service[0] == '/' && !strchr(service, ':')) {
+		len = snprintf(path, PATH_MAX, "%s/audit.jsonl", service);
+	} else if (state && state[0] == '/') {
+		len = snprintf(path, PATH_MAX, "%s/" AUDIT_IN_STATE, state);
+	} else if (home && home[0] == '/') {
+		len = snprintf(path, PATH_MAX,
+		               "%s/.local/state/" AUDIT_IN_STATE, home);
+	}
+	return len <= 0 || len >= PATH_MAX ? -ENOENT : 0;
+}
+
+int config_complete_custody(struct config_build *build)
+{
+	struct config *config = build->config;
+	char path[PATH_MAX];
+
+	if (!config->audit && usual_audit(path) < 0) {
+		return config_error(build,
+		                    "audit: there is no home for the log: say "
+		                    "audit = /PATH, or audit = none");
+	}
+	if (!config->audit)
+		return config_set_text(&config->audit, path);
+	if (strcmp(config->audit, "none") == 0) {
+		free(config->audit);
+		config->audit = NULL;
+	}
+	return 0;
+}

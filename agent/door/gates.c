@@ -1,0 +1,319 @@
+#include "agent/door/gates.h"
+
+#include "agent/door/dispatch.h"
+#include "agent/door/errands.h"
+#include "agent/door/submit.h"
+#include "protocol/base/fd.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <time.h>
+
+#define WHAT_SIZE 400
+
+static bool uses_items(const struct work *work)
+{
+	return work->method == AGENT_METHOD_SIGN ||
+	       work->method == AGENT_METHOD_PRESIGN;
+}
+
+/* Who asks is written down, and told to the person who is asked. */
+static int pass_peer(struct door *door, struct connection *c,
+                     struct error_reply *ret_error)
+{
+	(void)door;
+	(void)ret_error;
+	if (c->peer.is_known)
+		return GATE_PASSED;
+	c->work.state = WORK_NEEDS_PEER;
+	return GATE_WAITS;
+}
+
+static struct scope_item item_of(const struct door *door,
+                                 const struct work *work, size_t i)
+{
+	const struct config_cache *cache = &door->config->caches[work->cache];
+	const struct s3_object_request *request;
+
+	if (work->method == AGENT_METHOD_SIGN) {
+		return (struct scope_item){
+			.permission = PERMIT_SIGN,
+			.cache = work->cache,
+			.store_path =
+				submit_base_of(cache, &work->sign.paths[i]),
+			.bytes = work->sign.paths[i].nar_size,
+		};
+	}
+	request = &work->presign.requests[i];
+	return (struct scope_item){
+		.permission = PERMIT_OBJECT + request->operation,
+		.cache = work->cache,
+		.key = request->key.data ? request->key : request->prefix,
+		.bytes = request->content_length,
+		.expires = request->expires,
+	};
+}
+
+enum gate_outcome gates_check_method(const struct door *door,
+                                     const struct connection *c,
+                                     enum permission permission,
+                                     struct error_reply *ret_error)
+{
+	const struct scope_item item = {
+		.permission = permission,
+		.cache = SCOPE_NO_CACHE,
+	};
+
+	(void)door;
+	return scope_decide(&c->scope, &item, time(NULL), ret_error);
+}
+
+static int pass_scope_items(struct door *door, struct connection *c,
+                            struct error_reply *ret_error)
+{
+	size_t count = work_item_count(&c->work);
+	int64_t now_s = time(NULL);
+	uint64_t bytes = 0;
+	int rc;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct scope_item item = item_of(door, &c->work, i);
+
+		rc = scope_decide(&c->scope, &item, now_s, ret_error);
+		if (rc != GATE_PASSED)
+			return rc;
+		if (__builtin_add_overflow(bytes, item.bytes, &bytes))
+			bytes = UINT64_MAX;
+	}
+	rc = rate_take(door->rates, &c->peer, c->listener,
+	               c->scope.socket->rate, count, clock_boot_ms(),
+	               ret_error);
+	return rc == GATE_PASSED
+	               ? (int)scope_charge(&c->scope, count, bytes, ret_error)
+	               : rc;
+}
+
+static int pass_scope(struct door *door, struct connection *c,
+                      struct error_reply *ret_error)
+{
+	if (peer_is_gone(&c->peer)) {
+		*ret_error = error_reply_make(ERROR_PERMISSION_DENIED, NULL);
+		return GATE_REFUSED;
+	}
+	return uses_items(&c->work)
+	               ? pass_scope_items(door, c, ret_error)
+	               : (int)gates_check_method(door, c, PERMIT_UNLOCK,
+	                                         ret_error);
+}
+
+static int pass_witness(struct door *door, struct connection *c,
+                        struct error_reply *ret_error)
+{
+	const struct config_cache *cache = &door->config->caches[c->work.cache];
+	const struct witness_question question = {
+		.store_dir = cache->store_dir,
+		.policy = cache->sign_policy,
+		.sign = &c->work.sign,
+	};
+	int rc;
+
+	if (c->work.method != AGENT_METHOD_SIGN ||
+	    cache->sign_policy == SIGN_ANY)
+		return GATE_PASSED;
+	rc = witness_check(door->witness, &c->attested, &question, ret_error);
+	if (rc == GATE_WAITS)
+		c->work.state = WORK_NEEDS_WITNESS;
+	return rc;
+}
+
+static bool is_upload(const struct s3_object_request *request)
+{
+	switch (request->operation) {
+	case S3_PUT_OBJECT:
+	case S3_CREATE_MULTIPART_UPLOAD:
+	case S3_UPLOAD_PART:
+	case S3_COMPLETE_MULTIPART_UPLOAD:
+	case S3_DELETE_OBJECT:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static size_t count_uploads(const struct work *work)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < work->presign.count; i++)
+		count += is_upload(&work->presign.requests[i]) ? 1 : 0;
+	return count;
+}
+
+static int ask(struct door *door, struct connection *c, enum confirmation kind,
+               uint16_t cache, const char *what, struct error_reply *ret_error)
+{
+	const struct approval_question question = {
+		.kind = kind,
+		.cache = cache,
+		.peer = &c->peer,
+		.what = what,
+	};
+	int rc;
+
+	if (!(door->config->caches[cache].confirm & (1U << kind)))
+		return GATE_PASSED;
+	rc = approval_check(door->approvals, &question, clock_boot_ms(),
+	                    ret_error);
+	if (rc == GATE_WAITS)
+		c->work.state = WORK_NEEDS_APPROVAL;
+	return rc;
+}
+
+/* Unlocking fetches the secrets of all caches: each that wants to be asked
+ * about has a say, when the call is for no one cache. */
+static int ask_about_unlock(struct door *door, struct connection *c,
+                            struct error_reply *ret_error)
+{
+	int rc = GATE_PASSED;
+
+	if (door->custody.state != AGENT_LOCKED)
+		return GATE_PASSED;
+	if (uses_items(&c->work)) {
+		return ask(door, c, CONFIRM_UNLOCK, c->work.cache,
+		           "fetch the secrets", ret_error);
+	}
+	for (size_t i = 0; i < door->config->cache_count && rc == GATE_PASSED;
+	     i++) {
+		rc = ask(door, c, CONFIRM_UNLOCK, (uint16_t)i,
+		         "fetch the secrets", ret_error);
+	}
+	return rc;
+}
+
+static int pass_approval(struct door *door, struct connection *c,
+                         struct error_reply *ret_error)
+{
+	const struct work *work = &c->work;
+	char what[WHAT_SIZE];
+	int rc = ask_about_unlock(door, c, ret_error);
+
+	if (rc != GATE_PASSED || !uses_items(work))
+		return rc;
+	if (work->method == AGENT_METHOD_SIGN) {
+		(void)snprintf(what, sizeof(what), "sign %zu store path%s: %s",
+		               work->sign.count,
+		               work->sign.count == 1 ? "" : "s",
+		               work->sign.paths[0].store_path);
+		return ask(door, c, CONFIRM_SIGN, work->cache, what, ret_error);
+	}
+	if (count_uploads(work) == 0)
+		return GATE_PASSED;
+	(void)snprintf(what, sizeof(what), "upload or delete %zu object%s",
+	               count_uploads(work),
+	               count_uploads(work) == 1 ? "" : "s");
+	return ask(door, c, CONFIRM_PRESIGN_PUT, work->cache, what, ret_error);
+}
+
+static int pass_unlock(struct door *door, struct connection *c,
+                       struct error_reply *ret_error)
+{
+	int rc;
+
+	(void)ret_error;
+	if (door->custody.state == AGENT_UNLOCKED)
+		return GATE_PASSED;
+	rc = dispatch_begin_unlock(door);
+	if (rc < 0)
+		return rc;
+	c->work.state = WORK_NEEDS_UNLOCK;
+	return GATE_WAITS;
+}
+
+static int pass_room(struct door *door, struct connection *c,
+                     struct error_reply *ret_error)
+{
+	(void)ret_error;
+	if (!uses_items(&c->work) || vault_link_has_room(&door->vault))
+		return GATE_PASSED;
+	c->work.state = WORK_NEEDS_ROOM;
+	return GATE_WAITS;
+}
+
+static struct audit_event event_of(const struct door *door,
+                                   const struct connection *c,
+                                   const char *decision, const char *rule)
+{
+	const struct work *work = &c->work;
+
+	return (struct audit_event){
+		.event = agent_method_event(work->method),
+		.peer = &c->peer,
+		.scope = c->scope.name,
+		.cache = uses_items(work)
+		                 ? door->config->caches[work->cache].name
+		                 : NULL,
+		.sign = work->method == AGENT_METHOD_SIGN ? &work->sign : NULL,
+		.presign = work->method == AGENT_METHOD_PRESIGN ? &work->presign
+		                                                : NULL,
+		.decision = decision,
+		.rule = rule,
+	};
+}
+
+static int pass_audit(struct door *door, struct connection *c,
+                      struct error_reply *ret_error)
+{
+	const struct audit_event event =
+		event_of(door, c, "allowed", c->scope.name);
+
+	if (audit_write(door->audit, &event) == 0)
+		return GATE_PASSED;
+	*ret_error = error_reply_make(ERROR_AUDIT_FAILED,
+	                              audit_failure(door->audit));
+	return GATE_REFUSED;
+}
+
+void gates_note(struct door *door, const struct connection *c,
+                const char *decision, const char *rule)
+{
+	const struct audit_event event = event_of(door, c, decision, rule);
+
+	if (audit_write(door->audit, &event) < 0)
+		return; /* audit_failure() is shown by Status */
+}
+
+typedef int (*gate_pass)(struct door *door, struct connection *c,
+                         struct error_reply *ret_error);
+
+/* For Sign and Presign.  The last three are passed in one go, or the secrets
+ * might have been wiped meanwhile: waiting begins again at the first of them. */
+static const gate_pass gates_to_use[] = {
+	pass_peer,   pass_scope, pass_witness, pass_approval,
+	pass_unlock, pass_room,  pass_audit,
+};
+#define GATE_LAST_KEPT 4
+
+/* For Unlock, which is written down before a source is asked. */
+static const gate_pass gates_to_unlock[] = {
+	pass_peer, pass_scope, pass_approval, pass_audit, pass_unlock,
+};
+
+int gates_pass(struct door *door, struct connection *c,
+               struct error_reply *ret_error)
+{
+	bool is_use = uses_items(&c->work);
+	const gate_pass *gates = is_use ? gates_to_use : gates_to_unlock;
+	size_t count = is_use ? sizeof(gates_to_use) / sizeof(gates[0])
+	                      : sizeof(gates_to_unlock) / sizeof(gates[0]);
+
+	for (size_t i = c->work.gate; i < count; i++) {
+		int rc = gates[i](door, c, ret_error);
+
+		if (rc == GATE_PASSED)
+			continue;
+		c->work.gate = is_use && i > GATE_LAST_KEPT ? GATE_LAST_KEPT
+		                                            : i;
+		return rc;
+	}
+	return GATE_PASSED;
+}
