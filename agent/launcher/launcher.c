@@ -39,8 +39,8 @@
 enum launcher_slot {
 	SLOT_SIGNALS,
 	SLOT_DOOR,
-	SLOT_WATCHED,
-	SLOT_LOGIND,
+	SLOT_WATCHED, /* LAUNCHER_WATCHED_MAX of them */
+	SLOT_LOGIND = SLOT_WATCHED + LAUNCHER_WATCHED_MAX,
 	SLOT_ASKING, /* and CHILD_POLL_MAX - 1 more */
 	SLOT_SOURCE =
 		SLOT_ASKING + CHILD_POLL_MAX, /* SOURCE_POLL_MAX of them */
@@ -263,24 +263,42 @@ static int next_timeout(const struct launcher *l, int source_timeout_ms)
 	               : (int)left;
 }
 
+/* Nobody will unlock it again for a job that has had its time. */
+static void end_lifetime(struct launcher *l)
+{
+	if (l->start->is_job) {
+		log_info("the lifetime is over, and the agent ends");
+		launcher_end(l, EXIT_DONE);
+	} else {
+		roles_renew_vault(l);
+	}
+}
+
 static int turn(struct launcher *l)
 {
 	struct pollfd fds[SLOT_COUNT] = {
 		[SLOT_SIGNALS] = { .fd = l->signals, .events = POLLIN },
 		[SLOT_DOOR] = { .fd = l->door_socket, .events = POLLIN },
-		[SLOT_WATCHED] = { .fd = l->start->watched, .events = POLLIN },
 	};
 	int timeout_ms = -1;
 	size_t sources = source_poll(l->source, fds + SLOT_SOURCE, &timeout_ms);
 
+	for (size_t i = 0; i < LAUNCHER_WATCHED_MAX; i++) {
+		fds[SLOT_WATCHED + i] = (struct pollfd){
+			.fd = l->start->watched[i],
+			.events = POLLIN,
+		};
+	}
 	errands_poll(l, fds + SLOT_ASKING);
 	logind_poll(l->logind, &fds[SLOT_LOGIND]);
 	if (poll(fds, SLOT_SOURCE + sources, next_timeout(l, timeout_ms)) < 0 &&
 	    errno != EINTR)
 		return -errno;
 
-	if (fds[SLOT_WATCHED].revents)
-		launcher_end(l, EXIT_DONE);
+	for (size_t i = 0; i < LAUNCHER_WATCHED_MAX; i++) {
+		if (fds[SLOT_WATCHED + i].revents)
+			launcher_end(l, EXIT_DONE);
+	}
 	/* The door's last word comes before the news of its end. */
 	if (fds[SLOT_DOOR].revents && !l->is_ending)
 		take_packet(l);
@@ -296,7 +314,7 @@ static int turn(struct launcher *l)
 		step_source(l);
 	if (!l->is_ending && l->lifetime_end_ms > 0 &&
 	    clock_boot_ms() >= l->lifetime_end_ms)
-		roles_renew_vault(l);
+		end_lifetime(l);
 	return 0;
 }
 

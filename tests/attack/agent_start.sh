@@ -37,6 +37,8 @@ for mode in mem ptrace; do
 	done
 	check "what hides in main() only is lost to $mode" \
 		grep -qE ', [1-9][0-9]* (hits|registers)' <<<"$said"
+	[[ $mode == ptrace ]] || check_fails 'and what was caught still reads' \
+		grep -q ', 0 bytes' <<<"$said"
 	echo "# at try $i: $said"
 
 	lost=0 caught=0 ended=0

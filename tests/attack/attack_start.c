@@ -5,10 +5,11 @@
  * or to seize it and what it forks.  WHEN is a command for /bin/sh that ends when the program has
  * its secrets; then what was caught is used.
  *
- *   caught mem: 7 of 5231 attempts, 0 hits
+ *   caught mem: 7 of 5231 attempts, 0 hits, 0 bytes
  *   caught ptrace: 1 of 17 attempts, 0 registers, ended with 71
  *
- * Exit status 0: nothing came of it; 1: needles were read, or the registers of
+ * The bytes are those of the program itself that what was caught still reads.
+ * Exit status 0: nothing came of it; 1: anything was read, or the registers of
  * a process that has the secrets; 2: wrong usage.
  */
 #include "protocol/base/cleanup.h"
@@ -115,8 +116,14 @@ static bool take_events(struct attack *attack)
 	return true;
 }
 
+/* What came of what was caught. */
+struct gain {
+	unsigned long hits;
+	unsigned long bytes;
+};
+
 static void search_range(struct attack *attack, int mem, unsigned long start,
-                         unsigned long end, unsigned long *hits)
+                         unsigned long end, struct gain *gain)
 {
 	size_t tail = 0;
 
@@ -130,7 +137,8 @@ static void search_range(struct attack *attack, int mem, unsigned long start,
 		if (n <= 0)
 			return;
 		while (needles_find(attack->needles, window, &at))
-			(*hits)++;
+			gain->hits++;
+		gain->bytes += (unsigned long)n;
 		start += (unsigned long)n;
 		tail = window.len < NEEDLE_LEN_MAX ? window.len
 		                                   : NEEDLE_LEN_MAX;
@@ -139,7 +147,7 @@ static void search_range(struct attack *attack, int mem, unsigned long start,
 }
 
 static void search_maps(struct attack *attack, FILE *maps, int mem,
-                        unsigned long *hits)
+                        struct gain *gain)
 {
 	unsigned long from, to;
 	char line[512];
@@ -148,25 +156,29 @@ static void search_maps(struct attack *attack, FILE *maps, int mem,
 		/* NOLINTNEXTLINE(cert-err34-c): the kernel wrote it */
 		if (sscanf(line, "%lx-%lx ", &from, &to) == 2 &&
 		    !strstr(line, "[vsyscall]"))
-			search_range(attack, mem, from, to, hits);
+			search_range(attack, mem, from, to, gain);
 	}
 }
 
-static unsigned long search_caught(struct attack *attack)
+/* Neighbours by number may be anybody's: of them only the hits count. */
+static struct gain search_caught(struct attack *attack)
 {
-	unsigned long hits = 0;
+	struct gain all = { 0, 0 };
 
 	for (size_t i = 0; i < FAMILY; i++) {
 		const struct caught *caught = &attack->caught[i];
 		FILE *maps = caught->maps >= 0 ? fdopen(caught->maps, "r")
 		                               : NULL;
+		struct gain gain = { 0, 0 };
 
 		if (!maps)
 			continue;
-		search_maps(attack, maps, caught->mem, &hits);
+		search_maps(attack, maps, caught->mem, &gain);
 		(void)fclose(maps);
+		all.hits += gain.hits;
+		all.bytes += i == 0 ? gain.bytes : 0;
 	}
-	return hits;
+	return all;
 }
 
 /* Of the program, if it is still held: a tracer then makes it do anything. */
@@ -226,26 +238,32 @@ static void end(const struct attack *attack)
 	(void)waitpid(attack->when, NULL, 0);
 }
 
-static unsigned long report(struct attack *attack)
+static bool report(struct attack *attack)
 {
-	unsigned long gain = attack->is_ptrace ? take_registers(attack)
-	                                       : search_caught(attack);
+	struct gain gain = { 0, 0 };
+	unsigned long registers = 0;
 
-	(void)printf("caught %s: %lu of %lu attempts, %lu %s",
+	(void)printf("caught %s: %lu of %lu attempts, ",
 	             attack->is_ptrace ? "ptrace" : "mem", attack->catches,
-	             attack->attempts, gain,
-	             attack->is_ptrace ? "registers" : "hits");
+	             attack->attempts);
+	if (attack->is_ptrace) {
+		registers = take_registers(attack);
+		(void)printf("%lu registers", registers);
+	} else {
+		gain = search_caught(attack);
+		(void)printf("%lu hits, %lu bytes", gain.hits, gain.bytes);
+	}
 	if (attack->has_ended && WIFEXITED(attack->status))
 		(void)printf(", ended with %d", WEXITSTATUS(attack->status));
 	(void)printf("\n");
-	return gain;
+	return registers > 0 || gain.hits > 0 || gain.bytes > 0;
 }
 
 int main(int argc, char **argv)
 {
 	cleanup_free struct attack *attack = calloc(1, sizeof(*attack));
 	struct needles *needles = needles_read(STDIN_FILENO);
-	unsigned long gain;
+	bool has_gained;
 
 	if (argc < 4 || !attack || !needles) {
 		(void)fprintf(stderr, "usage: attack_start mem|ptrace WHEN "
@@ -263,8 +281,8 @@ int main(int argc, char **argv)
 	if (attack->when < 0 || attack->program < 0)
 		return 2;
 	run(attack);
-	gain = report(attack);
+	has_gained = report(attack);
 	end(attack);
 	needles_free(needles);
-	return gain > 0 ? 1 : 0;
+	return has_gained ? 1 : 0;
 }
