@@ -96,6 +96,9 @@ int events_take_packet(struct door *door)
 	case LAUNCHER_ERRAND_DONE:
 		errands_take(door, &packet.errand);
 		return 0;
+	case LAUNCHER_MEASURE:
+		report_replace(door->start->launcher_report, &packet.measure);
+		return 0;
 	case LAUNCHER_CLOSE:
 		door->is_ending = true;
 		return 0;

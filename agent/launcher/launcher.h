@@ -19,7 +19,7 @@
 /* What a forked role is given; it closes every descriptor but these. */
 struct role_start {
 	const struct config *config;
-	const struct report *report; /* the launcher's measures */
+	struct report *report; /* the launcher's measures, for the door */
 	pid_t launcher_pid;
 	int launcher; /* door: packets */
 	int intake;   /* vault: read end of the secrets pipe */
