@@ -42,7 +42,7 @@ for mode in mem ptrace; do
 	echo "# at try $i: $said"
 
 	lost=0 caught=0 ended=0
-	for ((i = 1; i <= tries; i++)); do
+	for ((i = 1; i <= tries && lost == 0; i++)); do
 		attack $mode "$W/unlock" "$agent" -D -q || lost=$((lost + 1))
 		[[ ! $said =~ caught\ $mode:\ [1-9] ]] || caught=$((caught + 1))
 		[[ ! $said =~ ended\ with\ 71 ]] || ended=$((ended + 1))

@@ -17,6 +17,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,23 +57,28 @@ static int open_of(pid_t pid, const char *name)
 	return open(path, O_RDONLY | O_CLOEXEC);
 }
 
-/* Later is better: after an exec the earlier one leads nowhere. */
+/* Later is better: after an exec the earlier one leads nowhere.  But the last
+ * may come in time for the one file and too late for the other. */
 static void catch_memory(struct attack *attack, size_t i)
 {
 	const pid_t pid = attack->program + (pid_t)i;
 	struct caught *caught = &attack->caught[i];
-	int mem = open_of(pid, "mem");
+	struct caught next = { open_of(pid, "mem"), -1 };
 
 	attack->attempts += i == 0 ? 1 : 0;
-	if (mem < 0)
+	if (next.mem < 0)
 		return;
+	next.maps = open_of(pid, "maps");
+	if (next.maps < 0) {
+		(void)close(next.mem);
+		return;
+	}
 	attack->catches += i == 0 ? 1 : 0;
 	if (caught->mem >= 0) {
 		(void)close(caught->mem);
 		(void)close(caught->maps);
 	}
-	caught->mem = mem;
-	caught->maps = open_of(pid, "maps");
+	*caught = next;
 }
 
 static void seize(struct attack *attack)
@@ -198,12 +204,30 @@ static unsigned long take_registers(const struct attack *attack)
 	                                                                 : 0;
 }
 
+/* The first processor we may have, or any but that: who watches another's
+ * first moment must run beside it. */
+static void take_processor(bool is_first)
+{
+	cpu_set_t ours, all;
+	size_t first = 0;
+
+	if (sched_getaffinity(0, sizeof(all), &all) < 0 || CPU_COUNT(&all) < 2)
+		return;
+	while (!CPU_ISSET(first, &all))
+		first++;
+	CPU_ZERO(&ours);
+	CPU_SET(first, &ours);
+	CPU_CLR(first, &all);
+	(void)sched_setaffinity(0, sizeof(ours), is_first ? &ours : &all);
+}
+
 /* Whichever side comes first makes it a group, to be killed as one. */
 static pid_t start(char *const argv[])
 {
 	pid_t pid = fork();
 
 	if (pid == 0) {
+		take_processor(false);
 		(void)setpgid(0, 0);
 		(void)execv(argv[0], argv);
 		_exit(127);
@@ -280,6 +304,7 @@ int main(int argc, char **argv)
 	attack->program = start(argv + 3);
 	if (attack->when < 0 || attack->program < 0)
 		return 2;
+	take_processor(true);
 	run(attack);
 	has_gained = report(attack);
 	end(attack);
