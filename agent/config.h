@@ -77,6 +77,7 @@ struct config {
 	char *op;      /* configured path of op, or NULL */
 	uint32_t idle; /* seconds, 0: none */
 	uint32_t lifetime;           /* seconds, 0: none */
+	bool is_lifetime_said;       /* by the file */
 	uint32_t op_timeout;         /* seconds to wait for a secret source */
 	bool is_weak_memory_allowed; /* by the command line; in no file */
 	char *nix_store;          /* as nixcache --store takes it; NULL: auto */

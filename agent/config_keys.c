@@ -112,6 +112,7 @@ static int set_agent(struct config_build *build, enum config_key key,
 	case CONFIG_IDLE:
 		return set_duration(build, "idle", value, &build->config->idle);
 	case CONFIG_LIFETIME:
+		build->config->is_lifetime_said = true;
 		return set_duration(build, "lifetime", value,
 		                    &build->config->lifetime);
 	case CONFIG_OP:

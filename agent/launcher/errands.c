@@ -24,6 +24,7 @@ int errands_do(struct launcher *l, struct errand *errand)
 		.tag = errand->tag,
 		.fd = -1,
 	};
+	bool is_answered = true;
 
 	switch (errand->kind) {
 	case ERRAND_PEER:
@@ -36,16 +37,17 @@ int errands_do(struct launcher *l, struct errand *errand)
 		audit_file_rotate(&l->audit, errand->number, &done);
 		break;
 	case ERRAND_ASK:
-		if (askpass_begin(&l->asking, errand, &done))
-			return 0; /* errands_step() answers */
+		/* Else errands_step() answers. */
+		is_answered = !askpass_begin(&l->asking, errand, &done);
 		break;
 	case ERRAND_STOP_ASKING:
 		askpass_stop(&l->asking, errand->tag);
-		return 0;
+		is_answered = false;
+		break;
 	}
 	if (errand->fd >= 0)
 		(void)close(errand->fd);
-	return answer(l, &done);
+	return is_answered ? answer(l, &done) : 0;
 }
 
 void errands_poll(const struct launcher *l, struct pollfd *fds)

@@ -107,3 +107,8 @@ void env_add_op(struct env *env, const char *token)
 			add(env, *entry);
 	}
 }
+
+void env_add_askpass(struct env *env)
+{
+	add(env, "SSH_ASKPASS_PROMPT=confirm"); /* ssh(1) */
+}
