@@ -125,6 +125,7 @@ static int pass_witness(struct door *door, struct connection *c,
 {
 	const struct config_cache *cache = &door->config->caches[c->work.cache];
 	const struct witness_question question = {
+		.call = c->work.id,
 		.store_dir = cache->store_dir,
 		.policy = cache->sign_policy,
 		.sign = &c->work.sign,
