@@ -39,6 +39,7 @@ static struct scope_item item_of(const struct door *door,
 		return (struct scope_item){
 			.permission = PERMIT_SIGN,
 			.cache = work->cache,
+			.cache_name = cache->name,
 			.store_path =
 				submit_base_of(cache, &work->sign.paths[i]),
 			.bytes = work->sign.paths[i].nar_size,
@@ -48,6 +49,7 @@ static struct scope_item item_of(const struct door *door,
 	return (struct scope_item){
 		.permission = PERMIT_OBJECT + request->operation,
 		.cache = work->cache,
+		.cache_name = cache->name,
 		.key = request->key.data ? request->key : request->prefix,
 		.bytes = request->content_length,
 		.expires = request->expires,
@@ -68,6 +70,17 @@ enum gate_outcome gates_check_method(const struct door *door,
 	return scope_decide(&c->scope, &item, time(NULL), ret_error);
 }
 
+/* Who does not say how long gets what the scope gives. */
+static void complete_expires(struct connection *c)
+{
+	uint32_t expires = scope_expires(&c->scope);
+
+	for (size_t i = 0; i < c->work.presign.count; i++) {
+		if (c->work.presign.requests[i].expires == 0)
+			c->work.presign.requests[i].expires = expires;
+	}
+}
+
 static int pass_scope_items(struct door *door, struct connection *c,
                             struct error_reply *ret_error)
 {
@@ -76,6 +89,7 @@ static int pass_scope_items(struct door *door, struct connection *c,
 	uint64_t bytes = 0;
 	int rc;
 
+	complete_expires(c);
 	for (size_t i = 0; i < count; i++) {
 		const struct scope_item item = item_of(door, &c->work, i);
 
@@ -111,6 +125,7 @@ static int pass_witness(struct door *door, struct connection *c,
 {
 	const struct config_cache *cache = &door->config->caches[c->work.cache];
 	const struct witness_question question = {
+		.call = c->work.id,
 		.store_dir = cache->store_dir,
 		.policy = cache->sign_policy,
 		.sign = &c->work.sign,
