@@ -69,9 +69,10 @@ secret-access-key = op://Dev/prey/secret"
 }
 
 # An S3 cache called main, of a server that nobody asks.
+# What is attacked is the memory: most paths that are signed are in no store.
 prey_config() {
 	agent_config '[agent]' "op = $(dirname "$prey_op_items")/op" \
-		'[cache main]' \
+		'[cache main]' 'sign-policy = any' \
 		"store = ${1:-s3://prey/nix?endpoint=s3.example.org&region=$prey_region}" \
 		"public-key = $key_public" "$prey_lines"
 }
