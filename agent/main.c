@@ -3,10 +3,13 @@
 #include "agent/door/door.h"
 #include "agent/launcher/launcher.h"
 #include "agent/options.h"
+#include "agent/seal/landlock_domain.h"
 #include "agent/seal/seal.h"
 #include "agent/start/announce.h"
 #include "agent/start/ask.h"
+#include "agent/start/confine.h"
 #include "agent/start/detach.h"
+#include "agent/start/job.h"
 #include "agent/start/kill.h"
 #include "agent/start/listen.h"
 #include "agent/start/selfexec.h"
@@ -37,6 +40,7 @@ struct agent {
 	size_t socket_count;
 	bool is_activated; /* the service manager made the sockets */
 	pid_t starter;     /* of the command that is served */
+	struct job job;    /* ends the agent with it */
 };
 
 static int run_door(const struct role_start *start)
@@ -95,6 +99,35 @@ static void check_environment(struct agent *agent)
 	report_add(&agent->report, "surroundings", MEASURE_WEAKER, "%s", why);
 }
 
+/* What the agent, and a command, will need of the kernel. */
+static void check_measures(struct agent *agent)
+{
+	const struct options *options = &agent->options;
+	char why[WIRE_DETAIL_MAX];
+
+	if (options->is_confined && confine_check(&agent->report) < 0 &&
+	    !options->allow_weak_confinement) {
+		die(EXIT_UNSAFE,
+		    "--confine: this kernel has no Landlock, so the command "
+		    "could read the memory of other processes: run it without "
+		    "--confine, or accept that with --allow-weak confinement");
+	}
+	/* A command is a job of its own. */
+	agent->job.pidfd = -1;
+	if ((!options->command || options->watched > 0) &&
+	    job_open(options->watched, &agent->report, &agent->job, why,
+	             sizeof(why)) < 0)
+		die(EXIT_FAILED, why);
+}
+
+static void say_what_is_watched(const struct agent *agent)
+{
+	if (agent->job.pidfd < 0 || agent->options.is_quiet)
+		return;
+	log_info("this agent ends when process %d (%s) ends",
+	         (int)agent->job.pid, agent->job.name);
+}
+
 /* A live agent is as good as a new one, unless this one was to stay in the
  * foreground or to be there for a command alone. */
 _Noreturn static void reuse(const struct agent *agent)
@@ -116,6 +149,11 @@ _Noreturn static void reuse(const struct agent *agent)
 		               "%s: an agent runs already (pid %d)", path,
 		               (int)pid);
 		die(EXIT_FAILED, why);
+	}
+	if (agent->options.watched > 0) {
+		log_warn("%s: an agent runs already (pid %d), which does not "
+		         "end with process %d",
+		         path, (int)pid, (int)agent->options.watched);
 	}
 	exit(announce_agent(&agent->options, path, pid) < 0 ? EXIT_FAILED
 	                                                    : EXIT_DONE);
@@ -214,16 +252,18 @@ static void load_config_and_sockets(struct agent *agent)
 	agent->config->is_weak_memory_allowed =
 		agent->options.allow_weak_memory;
 	say_what_is_ignored(agent);
+	say_what_is_watched(agent);
 }
 
 /* What a shell or a build left open must not live as long as the agent does:
  * somebody may wait for the end of that pipe. */
 static int close_foreign(const struct agent *agent, int ready)
 {
-	int keep[2 * LISTEN_SOCKETS_MAX + 1 + WIRE_SLOTS_MAX];
+	int keep[2 * LISTEN_SOCKETS_MAX + 2 + WIRE_SLOTS_MAX];
 	size_t count = 0;
 
 	keep[count++] = ready;
+	keep[count++] = agent->job.pidfd;
 	for (size_t i = 0; i < agent->socket_count; i++) {
 		keep[count++] = agent->sockets[i].fd;
 		keep[count++] = agent->sockets[i].lock;
@@ -288,7 +328,8 @@ static int launch(struct agent *agent, int ready)
 		.is_weak_memory_allowed = agent->options.allow_weak_memory,
 		.listeners = listeners,
 		.listener_count = agent->socket_count,
-		.watched = -1,
+		.watched = { -1, agent->job.pidfd },
+		.is_job = agent->job.is_ci && !agent->options.command,
 		.ready = &ready,
 		.is_prefetch = agent->options.is_prefetch,
 		.report = &agent->report,
@@ -307,11 +348,11 @@ static int launch(struct agent *agent, int ready)
 			(void)close(agent->sockets[i].lock);
 	}
 	if (agent->options.command)
-		start.watched = watch_starter(agent);
-	if (agent->options.command && start.watched < 0) {
+		start.watched[0] = watch_starter(agent);
+	if (agent->options.command && start.watched[0] < 0) {
 		(void)snprintf(error, sizeof(error),
 		               "the command cannot be watched: %s",
-		               strerror(-start.watched));
+		               strerror(-start.watched[0]));
 		exit_status = EXIT_FAILED;
 	} else {
 		exit_status = launcher_run(&start, &roles, error);
@@ -333,6 +374,18 @@ static int run_agent(struct agent *agent, int ready)
 	                sizeof(why)) != 0)
 		return refuse(agent, &ready, EXIT_FAILED, why);
 	return launch(agent, ready);
+}
+
+/* This process becomes it.  Returns only on failure: an exit status. */
+static int run_command(const struct agent *agent, pid_t pid)
+{
+	const struct options *options = &agent->options;
+	int rc = options->is_confined ? confine_self(landlock_abi()) : 0;
+
+	if (rc < 0)
+		die(EXIT_UNSAFE, strerror(-rc));
+	return detach_run_command(options->command, agent->sockets[0].path,
+	                          pid);
 }
 
 /* In the background, or beside the command that this process becomes. */
@@ -358,7 +411,7 @@ static int run_detached(struct agent *agent)
 		die(outcome.exit_status, outcome.error);
 	drop_secrets(agent->config);
 	if (agent->options.command)
-		return detach_run_command(agent->options.command, path, pid);
+		return run_command(agent, pid);
 	return announce_agent(&agent->options, path, pid) < 0 ? EXIT_FAILED
 	                                                      : EXIT_DONE;
 }
@@ -388,6 +441,7 @@ int main(int argc, char **argv)
 		return kill_agent(&agent.options);
 
 	check_environment(&agent);
+	check_measures(&agent);
 	load_config_and_sockets(&agent);
 	return agent.is_activated || agent.options.is_foreground
 	               ? run_in_foreground(&agent)
