@@ -204,16 +204,24 @@ static void take_packet(struct launcher *l)
 		(void)close(packet.fd);
 }
 
-/* The door writes the last record first.  Who asks again does not want to wait
- * for that. */
+/* The door writes the last record first. */
 static void begin_closing(struct launcher *l)
 {
-	if (l->closing_end_ms > 0 ||
-	    wire_send_launcher(l->door_socket, LAUNCHER_CLOSE, -1) < 0) {
-		launcher_end(l, EXIT_DONE);
+	if (l->closing_end_ms > 0)
 		return;
-	}
+	if (wire_send_launcher(l->door_socket, LAUNCHER_CLOSE, -1) < 0)
+		launcher_end(l, EXIT_DONE);
 	l->closing_end_ms = clock_boot_ms() + CLOSING_MS;
+}
+
+/* Who asks twice does not want to wait for that. */
+static void take_end_signal(struct launcher *l)
+{
+	if (l->closing_end_ms > 0) {
+		launcher_end(l, EXIT_DONE);
+	} else {
+		begin_closing(l);
+	}
 }
 
 static void note_children(struct launcher *l)
@@ -252,7 +260,7 @@ static void take_signals(struct launcher *l)
 			roles_renew_vault(l, LOCK_SIGNAL);
 			break;
 		default: /* SIGTERM, SIGINT */
-			begin_closing(l);
+			take_end_signal(l);
 			break;
 		}
 	}
@@ -270,8 +278,8 @@ static int next_timeout(const struct launcher *l, int source_timeout_ms)
 	long long now_ms = clock_boot_ms(), left;
 	long long next = earlier(l->lifetime_end_ms, errands_deadline_ms(l));
 
-	next = earlier(next, logind_deadline_ms(l->logind));
 	next = earlier(next, l->closing_end_ms);
+	next = earlier(next, logind_deadline_ms(l->logind));
 	if (next == 0)
 		return source_timeout_ms;
 
@@ -392,11 +400,11 @@ static int start_all(struct launcher *l)
 	l->signals = open_signals();
 	if (l->signals < 0)
 		return l->signals;
-	nix_store_init(&l->nix_store);
 	if (audit_file_open(&l->audit, l->config) < 0) {
 		fail_audit(l);
 		return 0;
 	}
+	nix_store_init(&l->nix_store);
 	logind_open(&l->logind, l->start->report);
 	return roles_start(l, l->start->intake);
 }
