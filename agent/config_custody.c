@@ -155,6 +155,7 @@ int config_complete_custody(struct config_build *build)
 		                    "audit: there is no home for the log: say "
 		                    "audit = /PATH, or audit = none");
 	}
+	config->is_audit_usual = !config->audit;
 	if (!config->audit)
 		return config_set_text(&config->audit, path);
 	if (strcmp(config->audit, "none") == 0) {

@@ -12,7 +12,8 @@
  *                                        -> FETCHED (failed), new vault
  *   door: LOADED  -> the lifetime runs
  *   door: RENEW   -> new vault
- *   door: QUIT, SIGTERM, SIGINT, the served command ends -> all end
+ *   SIGTERM, SIGINT, the served command ends -> CLOSE to the door -> QUIT
+ *   door: QUIT    -> all end
  *   door dies     -> all end; vault dies -> new vault, three a minute: all end
  */
 #include "agent/launcher/launcher.h"
@@ -35,6 +36,8 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#define CLOSING_MS 1000 /* for the door to write its last record */
 
 enum launcher_slot {
 	SLOT_SIGNALS,
@@ -122,7 +125,7 @@ static void step_source(struct launcher *l)
 	if (l->is_prefetching) {
 		fail_start(l, EXIT_SOURCE, outcome.detail);
 	} else if (source_needs_renewal(l->source)) {
-		roles_renew_vault(l);
+		roles_renew_vault(l, LOCK_ASKED);
 	}
 }
 
@@ -152,7 +155,7 @@ static void note_renew(struct launcher *l, const struct fetch_outcome *why)
 		fail_start(l, EXIT_SOURCE, why->detail);
 		return;
 	}
-	roles_renew_vault(l);
+	roles_renew_vault(l, LOCK_ASKED);
 }
 
 static void take_packet(struct launcher *l)
@@ -169,7 +172,7 @@ static void take_packet(struct launcher *l)
 		begin_fetch(l);
 		break;
 	case LAUNCHER_RENEW:
-		roles_renew_vault(l);
+		roles_renew_vault(l, LOCK_ASKED);
 		break;
 	case LAUNCHER_REFUSED:
 		note_renew(l, &packet.outcome);
@@ -200,6 +203,18 @@ static void take_packet(struct launcher *l)
 		(void)close(packet.fd);
 }
 
+/* The door writes the last record first.  Who asks again does not want to wait
+ * for that. */
+static void begin_closing(struct launcher *l)
+{
+	if (l->closing_end_ms > 0 ||
+	    wire_send_launcher(l->door_socket, LAUNCHER_CLOSE, -1) < 0) {
+		launcher_end(l, EXIT_DONE);
+		return;
+	}
+	l->closing_end_ms = clock_boot_ms() + CLOSING_MS;
+}
+
 static void note_children(struct launcher *l)
 {
 	int status;
@@ -216,7 +231,7 @@ static void note_children(struct launcher *l)
 		log_error("vault: three deaths in a minute, the agent ends");
 		launcher_end(l, role_exit_status(status));
 	} else {
-		roles_renew_vault(l);
+		roles_renew_vault(l, LOCK_DIED);
 	}
 }
 
@@ -233,10 +248,10 @@ static void take_signals(struct launcher *l)
 			roles_reload(l);
 			break;
 		case SIGUSR1:
-			roles_renew_vault(l);
+			roles_renew_vault(l, LOCK_SIGNAL);
 			break;
 		default: /* SIGTERM, SIGINT */
-			launcher_end(l, EXIT_DONE);
+			begin_closing(l);
 			break;
 		}
 	}
@@ -250,6 +265,10 @@ static int next_timeout(const struct launcher *l, int source_timeout_ms)
 
 	if (asking > 0)
 		left = asking > now_ms ? asking - now_ms : 0;
+	if (l->closing_end_ms > 0 &&
+	    (left < 0 || l->closing_end_ms - now_ms < left))
+		left = l->closing_end_ms > now_ms ? l->closing_end_ms - now_ms
+		                                  : 0;
 	if (l->lifetime_end_ms > 0 &&
 	    (left < 0 || l->lifetime_end_ms - now_ms < left))
 		left = l->lifetime_end_ms > now_ms ? l->lifetime_end_ms - now_ms
@@ -268,7 +287,10 @@ static int turn(struct launcher *l)
 	struct pollfd fds[SLOT_COUNT] = {
 		[SLOT_SIGNALS] = { .fd = l->signals, .events = POLLIN },
 		[SLOT_DOOR] = { .fd = l->door_socket, .events = POLLIN },
-		[SLOT_WATCHED] = { .fd = l->start->watched, .events = POLLIN },
+		[SLOT_WATCHED] = { .fd = l->closing_end_ms > 0
+		                                 ? -1
+		                                 : l->start->watched,
+		                   .events = POLLIN },
 	};
 	int timeout_ms = -1;
 	size_t sources = source_poll(l->source, fds + SLOT_SOURCE, &timeout_ms);
@@ -280,7 +302,7 @@ static int turn(struct launcher *l)
 		return -errno;
 
 	if (fds[SLOT_WATCHED].revents)
-		launcher_end(l, EXIT_DONE);
+		begin_closing(l);
 	/* The door's last word comes before the news of its end. */
 	if (fds[SLOT_DOOR].revents && !l->is_ending)
 		take_packet(l);
@@ -289,14 +311,17 @@ static int turn(struct launcher *l)
 	if (!l->is_ending)
 		errands_step(l);
 	if (!l->is_ending && logind_step(l->logind)) {
-		roles_renew_vault(l);
+		roles_renew_vault(l, LOCK_SLEEP);
 		logind_wiped(l->logind);
 	}
 	if (!l->is_ending && (sources > 0 || timeout_ms >= 0))
 		step_source(l);
 	if (!l->is_ending && l->lifetime_end_ms > 0 &&
 	    clock_boot_ms() >= l->lifetime_end_ms)
-		roles_renew_vault(l);
+		roles_renew_vault(l, LOCK_LIFETIME);
+	if (!l->is_ending && l->closing_end_ms > 0 &&
+	    clock_boot_ms() >= l->closing_end_ms)
+		launcher_end(l, EXIT_DONE);
 	return 0;
 }
 
@@ -311,10 +336,24 @@ static int open_signals(void)
 	for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++)
 		(void)sigaddset(&set, taken[i]);
 	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGXFSZ, SIG_IGN); /* a limit on the log is an error */
 	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
 		return -errno;
 	fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 	return fd < 0 ? -errno : fd;
+}
+
+/* Who wants no log says so. */
+static void fail_audit(struct launcher *l)
+{
+	(void)snprintf(
+		l->error, READY_ERROR_MAX,
+		"audit log: %.280s: %.140s; name another file (audit = /PATH) "
+		"or none (audit = none)",
+		l->audit.path, l->audit.why);
+	if (*l->ready < 0)
+		log_error("%s", l->error);
+	launcher_end(l, EXIT_FAILED);
 }
 
 static int start_all(struct launcher *l)
@@ -322,6 +361,10 @@ static int start_all(struct launcher *l)
 	l->signals = open_signals();
 	if (l->signals < 0)
 		return l->signals;
+	if (audit_file_open(&l->audit, l->config) < 0) {
+		fail_audit(l);
+		return 0;
+	}
 	logind_open(&l->logind, l->start->report);
 	return roles_start(l, l->start->intake);
 }
@@ -344,6 +387,7 @@ int launcher_run(const struct launcher_start *start,
 	};
 	int rc;
 
+	audit_file_init(&l.audit);
 	roles_apply_command_line(start, l.config);
 	rc = start_all(&l);
 	while (rc == 0 && !l.is_ending)

@@ -154,6 +154,7 @@ static void a_commit_before_the_secrets_is_refused(void)
 static void what_is_no_frame_ends_the_vault(void)
 {
 	static const uint8_t bad[] = { 0xff, 0xff, 0xff, 0xff };
+	static const uint8_t no_key[KEY_PUBLIC_LEN];
 	static struct vault_rig rig;
 	struct wire_frame frame;
 	struct buffer request;
@@ -165,7 +166,7 @@ static void what_is_no_frame_ends_the_vault(void)
 	CHECK(vault_rig_stop(&rig) == 1);
 
 	CHECK(vault_rig_start_loaded(&rig) == 0);
-	wire_put_hello(&request, NULL, 0);
+	wire_put_hello(&request, NULL, 0, no_key);
 	CHECK(!vault_rig_ask(&rig, &request, &frame));
 	CHECK(vault_rig_stop(&rig) == 1);
 	buffer_clear(&request);
