@@ -49,18 +49,10 @@ void outcome_tell(struct outcome *outcome, const struct audit_finding *finding,
 	             (unsigned long long)line->number, sentence);
 }
 
-/* What a key that is known has vouched for; where none is, any seal. */
-static uint64_t sealed_through(const struct outcome *outcome,
-                               const struct audit_summary *summary)
+/* Of the lines up to that one, how many there are. */
+static uint64_t count_through(const struct audit_summary *summary,
+                              uint64_t through)
 {
-	return outcome->has_keys ? summary->vouched : summary->sealed;
-}
-
-static uint64_t count_sealed(const struct outcome *outcome,
-                             const struct audit_summary *summary)
-{
-	uint64_t through = sealed_through(outcome, summary);
-
 	if (through < summary->first || summary->first == 0)
 		return 0;
 	through = through - summary->first + 1;
@@ -120,25 +112,41 @@ static void format_ago(int64_t seconds, char *out, size_t size)
 	               (long long)(seconds < 0 ? 0 : seconds));
 }
 
+static void print_seals(const struct outcome *outcome,
+                        const struct audit_summary *summary)
+{
+	uint64_t sealed = count_through(summary, summary->sealed);
+	uint64_t vouched = count_through(summary, summary->vouched);
+	char ago[64];
+
+	(void)printf(", %llu of them sealed", (unsigned long long)sealed);
+	if (outcome->has_keys && vouched < sealed) {
+		(void)printf(" (%llu by vaults that a known key certifies)",
+		             (unsigned long long)vouched);
+	}
+	if (summary->sealed_ms > 0) {
+		format_ago((int64_t)time(NULL) - summary->sealed_ms / 1000, ago,
+		           sizeof(ago));
+		(void)printf(", last seal %s ago", ago);
+	}
+}
+
 void outcome_finish(const struct outcome *outcome, const char *path,
                     const struct audit_summary *summary)
 {
-	char shown[PATH_MAX], ago[64];
+	char shown[PATH_MAX];
 
 	if (outcome->is_json) {
 		finish_json(outcome, path, summary);
 		return;
 	}
 	text_printable(path, strlen(path), shown, sizeof(shown));
-	(void)printf("%s: %llu records, %llu of them sealed", shown,
+	(void)printf("%s: %llu record%s", shown,
 	             (unsigned long long)summary->count,
-	             (unsigned long long)count_sealed(outcome, summary));
-	if (summary->sealed_ms > 0) {
-		format_ago((int64_t)time(NULL) - summary->sealed_ms / 1000, ago,
-		           sizeof(ago));
-		(void)printf(", last seal %s ago", ago);
-	}
-	(void)printf(", %zu findings\n", outcome->finding_count);
+	             summary->count == 1 ? "" : "s");
+	print_seals(outcome, summary);
+	(void)printf(", %zu finding%s\n", outcome->finding_count,
+	             outcome->finding_count == 1 ? "" : "s");
 	if (!outcome->has_keys && summary->sealed > 0) {
 		(void)printf("note: no public key is known, so nobody vouches "
 		             "for the seals: see --public-key\n");

@@ -112,8 +112,9 @@ static void put_event(struct buffer *out, const struct audit_line *line)
 		buffer_append_text(out, "a fresh vault");
 		break;
 	case AUDIT_UNLOCKED:
-		buffer_append_format(out, "unlocked, certified by %zu keys",
-		                     line->certificate_count);
+		buffer_append_format(out, "unlocked, certified by %zu key%s",
+		                     line->certificate_count,
+		                     line->certificate_count == 1 ? "" : "s");
 		break;
 	case AUDIT_FETCH_FAILED:
 		buffer_append_text(out, "the secrets could not be fetched: ");
