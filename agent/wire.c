@@ -248,6 +248,22 @@ void wire_put_commit(struct buffer *out, uint64_t tag)
 	wire_finish(out, wire_begin(out, VAULT_COMMIT, tag));
 }
 
+static void put_measure(struct buffer *out, const struct agent_measure *m)
+{
+	put_text(out, m->name, sizeof(m->name) - 1);
+	put_text(out, m->process, sizeof(m->process) - 1);
+	buffer_put_u8(out, (uint8_t)m->state);
+	put_text(out, m->detail, sizeof(m->detail) - 1);
+}
+
+static void get_measure(struct cursor *c, struct agent_measure *m)
+{
+	get_text(c, m->name, sizeof(m->name));
+	get_text(c, m->process, sizeof(m->process));
+	m->state = get_u8_below(c, MEASURE_ABSENT + 1);
+	get_text(c, m->detail, sizeof(m->detail));
+}
+
 void wire_put_hello(struct buffer *out, const struct agent_measure *measures,
                     size_t count, const uint8_t seal_key[KEY_PUBLIC_LEN])
 {
@@ -258,14 +274,8 @@ void wire_put_hello(struct buffer *out, const struct agent_measure *measures,
 		return;
 	}
 	buffer_put_u8(out, (uint8_t)count);
-	for (size_t i = 0; i < count; i++) {
-		const struct agent_measure *m = &measures[i];
-
-		put_text(out, m->name, sizeof(m->name) - 1);
-		put_text(out, m->process, sizeof(m->process) - 1);
-		buffer_put_u8(out, (uint8_t)m->state);
-		put_text(out, m->detail, sizeof(m->detail) - 1);
-	}
+	for (size_t i = 0; i < count; i++)
+		put_measure(out, &measures[i]);
 	buffer_append(out, seal_key, KEY_PUBLIC_LEN);
 	wire_finish(out, mark);
 }
@@ -283,14 +293,8 @@ int wire_get_hello(struct bytes body, struct agent_measure *measures,
 	count = cursor_get_u8(&c);
 	if (count > max)
 		return -EBADMSG;
-	for (size_t i = 0; i < count && !c.failed; i++) {
-		struct agent_measure *m = &measures[i];
-
-		get_text(&c, m->name, sizeof(m->name));
-		get_text(&c, m->process, sizeof(m->process));
-		m->state = get_u8_below(&c, MEASURE_ABSENT + 1);
-		get_text(&c, m->detail, sizeof(m->detail));
-	}
+	for (size_t i = 0; i < count && !c.failed; i++)
+		get_measure(&c, &measures[i]);
 	key = cursor_get_raw(&c, KEY_PUBLIC_LEN);
 	rc = cursor_end(&c);
 	if (rc < 0)
@@ -394,6 +398,19 @@ int wire_send_errand(int socket, enum launcher_type type,
 	              : fd_send(socket, packet.data, packet.len, errand->fd);
 }
 
+int wire_send_measure(int socket, const struct agent_measure *measure)
+{
+	uint8_t memory[16 + sizeof(*measure)];
+	struct buffer packet;
+	int rc;
+
+	buffer_wrap(&packet, memory, sizeof(memory));
+	buffer_put_u8(&packet, LAUNCHER_MEASURE);
+	put_measure(&packet, measure);
+	rc = buffer_end(&packet);
+	return rc < 0 ? rc : fd_send(socket, packet.data, packet.len, -1);
+}
+
 static int get_body(struct cursor *c, struct launcher_packet *packet)
 {
 	switch (packet->type) {
@@ -407,6 +424,9 @@ static int get_body(struct cursor *c, struct launcher_packet *packet)
 	case LAUNCHER_ERRAND_DONE:
 		return errand_get((struct bytes){ c->next, c->left },
 		                  &packet->errand);
+	case LAUNCHER_MEASURE:
+		get_measure(c, &packet->measure);
+		return cursor_end(c);
 	default:
 		return cursor_end(c);
 	}

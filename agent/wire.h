@@ -84,7 +84,8 @@ enum launcher_type {
 	LAUNCHER_CANCELLED, /* the fetch was stopped by a lock */
 	LAUNCHER_FETCHED,   /* the sources have ended: struct fetch_outcome */
 	LAUNCHER_ERRAND_DONE,
-	LAUNCHER_CLOSE, /* the agent ends: write the last record, then QUIT */
+	LAUNCHER_MEASURE, /* a row of the launcher's report has changed */
+	LAUNCHER_CLOSE,   /* the agent ends: write the last record, then QUIT */
 };
 
 /* How a run of the secret sources ended. */
@@ -161,6 +162,10 @@ must_check int wire_send_outcome(int socket, enum launcher_type type,
 must_check int wire_send_errand(int socket, enum launcher_type type,
                                 const struct errand *errand);
 
+/* LAUNCHER_MEASURE. */
+must_check int wire_send_measure(int socket,
+                                 const struct agent_measure *measure);
+
 /* A message as it came. */
 struct launcher_packet {
 	enum launcher_type type;
@@ -168,6 +173,7 @@ struct launcher_packet {
 	enum lock_reason reason; /* VAULT */
 	struct fetch_outcome outcome; /* FETCHED, REFUSED */
 	struct errand errand;         /* ERRAND, ERRAND_DONE */
+	struct agent_measure measure; /* MEASURE */
 };
 
 /* 1: a message came; 0: the other side is gone.  -errno, -EBADMSG. */

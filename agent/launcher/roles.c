@@ -1,5 +1,7 @@
 #include "agent/launcher/roles.h"
 
+#include "agent/launcher/errands.h"
+#include "agent/start/job.h"
 #include "protocol/base/cleanup.h"
 #include "protocol/base/exit_status.h"
 #include "protocol/base/fd.h"
@@ -13,6 +15,8 @@
 void roles_apply_command_line(const struct launcher_start *start,
                               struct config *config)
 {
+	if (start->is_job && !config->is_lifetime_said)
+		config->lifetime = JOB_LIFETIME;
 	if (start->has_lifetime)
 		config->lifetime = start->lifetime;
 	if (start->has_idle)
@@ -131,6 +135,7 @@ void roles_reload(struct launcher *l)
 
 	role_end(&l->door);
 	role_end(&l->vault);
+	errands_forget(l);
 	(void)close(l->door_socket);
 	l->door_socket = -1;
 	source_pass_token(l->source, source);
