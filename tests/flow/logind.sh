@@ -26,7 +26,7 @@ bus_start() {
 		</policy>
 		</busconfig>
 	E2
-	dbus-daemon --config-file="$W/bus.conf" --nofork &
+	dbus-daemon --config-file="$W/bus.conf" --nofork 2>"$W/bus.log" &
 	bus=$!
 	started+=($!)
 	disown $bus
