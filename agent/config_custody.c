@@ -1,4 +1,5 @@
 #include "agent/config_build.h"
+#include "protocol/audit/audit_path.h"
 #include "protocol/base/number.h"
 #include "protocol/base/text.h"
 #include "protocol/nix/target.h"
@@ -9,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define AUDIT_IN_STATE "nixcache/audit.jsonl"
 #define AUDIT_SIZE_MIN (64ULL << 10)
 #define CONFIRM_MAX    3600
 
@@ -144,31 +144,13 @@ int config_set_cache_custody(struct config_build *build,
 	                                 : set_confirm(build, cache, value);
 }
 
-/* The XDG specification: a relative path counts as unset. */
-static int usual_audit(char path[PATH_MAX])
-{
-	const char *service = getenv("STATE_DIRECTORY"); /* systemd.exec(5) */
-	const char *state = getenv("XDG_STATE_HOME");
-	const char *home = getenv("HOME");
-	int len = 0;
-
-	if (service && service[0] == '/' && !strchr(service, ':')) {
-		len = snprintf(path, PATH_MAX, "%s/audit.jsonl", service);
-	} else if (state && state[0] == '/') {
-		len = snprintf(path, PATH_MAX, "%s/" AUDIT_IN_STATE, state);
-	} else if (home && home[0] == '/') {
-		len = snprintf(path, PATH_MAX,
-		               "%s/.local/state/" AUDIT_IN_STATE, home);
-	}
-	return len <= 0 || len >= PATH_MAX ? -ENOENT : 0;
-}
-
 int config_complete_custody(struct config_build *build)
 {
 	struct config *config = build->config;
+	const struct audit_path_env env = audit_path_read_env();
 	char path[PATH_MAX];
 
-	if (!config->audit && usual_audit(path) < 0) {
+	if (!config->audit && audit_path_usual(&env, path) < 0) {
 		return config_error(build,
 		                    "audit: there is no home for the log: say "
 		                    "audit = /PATH, or audit = none");

@@ -49,7 +49,8 @@ static void let_in(struct door *door, struct connection *c, size_t listener,
 		.socket_use = &door->uses[listener],
 		.name = door->start->listeners[listener].scope,
 	};
-	c->peer.is_known = !audit_is_kept(door->audit);
+	c->peer.is_known = !audit_is_kept(door->audit) &&
+	                   !approvals_are_wanted(door->config);
 	/* Without an answer the peer stays unknown, and its calls wait. */
 	if (!c->peer.is_known && errands_ask_peer(door, c) < 0)
 		clients_close(door, c);
@@ -59,7 +60,7 @@ void clients_close(struct door *door, struct connection *c)
 {
 	witness_memory_free(door->witness, c->attested);
 	c->attested = NULL;
-	approval_forget(door->approvals, &c->peer);
+	approval_forget(door->approvals, c->work.id, clock_boot_ms());
 	connection_close(c);
 }
 

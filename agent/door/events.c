@@ -5,6 +5,7 @@
 #include "agent/door/errands.h"
 #include "agent/door/submit.h"
 #include "protocol/base/cursor.h"
+#include "protocol/base/fd.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -19,6 +20,7 @@ static struct error_reply locked_meanwhile(void)
 void events_forget_vault(struct door *door, const struct error_reply *why)
 {
 	bool was_committing = door->custody.is_committing;
+	bool had_vault = door->vault.fd >= 0;
 
 	vault_link_detach(&door->vault);
 	audit_forget_vault(door->audit);
@@ -27,6 +29,11 @@ void events_forget_vault(struct door *door, const struct error_reply *why)
 		custody_locked(&door->custody);
 	calls_fail_all(door, WORK_AT_VAULT, why);
 	calls_fail_all(door, WORK_NEEDS_ROOM, why);
+	/* Before there is a first vault nothing is locked. */
+	if (had_vault) {
+		calls_fail_all(door, WORK_NEEDS_APPROVAL, why);
+		approvals_forget_all(door->approvals, clock_boot_ms());
+	}
 	if (was_committing)
 		calls_fail_all(door, WORK_NEEDS_UNLOCK, why);
 }

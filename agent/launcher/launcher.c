@@ -358,6 +358,7 @@ static int start_all(struct launcher *l)
 	l->signals = open_signals();
 	if (l->signals < 0)
 		return l->signals;
+	nix_store_init(&l->nix_store);
 	logind_open(&l->logind, l->start->report);
 	return roles_start(l, l->start->intake);
 }

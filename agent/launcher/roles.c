@@ -1,5 +1,6 @@
 #include "agent/launcher/roles.h"
 
+#include "agent/launcher/errands.h"
 #include "agent/start/job.h"
 #include "protocol/base/cleanup.h"
 #include "protocol/base/exit_status.h"
@@ -134,6 +135,7 @@ void roles_reload(struct launcher *l)
 
 	role_end(&l->door);
 	role_end(&l->vault);
+	errands_forget(l);
 	(void)close(l->door_socket);
 	l->door_socket = -1;
 	source_pass_token(l->source, source);
