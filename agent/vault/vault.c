@@ -27,6 +27,7 @@
 #include "agent/vault/vault.h"
 
 #include "agent/seal/seal.h"
+#include "agent/seal/surroundings.h"
 #include "agent/vault/commit.h"
 #include "agent/vault/memory.h"
 #include "agent/vault/presign.h"
@@ -358,6 +359,11 @@ static int prepare(const struct vault_start *start,
 	if (rc < 0)
 		return fail("warm up", rc);
 
+	rc = close_others(start->door, start->intake);
+	if (rc < 0)
+		return fail("close", rc);
+
+	surroundings_report_descriptors(&report);
 	secret_memory_report_stack(&ret_memory->stack, &report);
 	seal_vault_report(&report);
 	rc = say_hello(start->door, &report);
@@ -397,8 +403,7 @@ int vault_run(const struct vault_start *start)
 		return status;
 
 	vault_init(&vault, start, &memory);
-	if (close_others(start->door, start->intake) < 0 ||
-	    seal_vault(start->door, start->intake) < 0)
+	if (seal_vault(start->door, start->intake) < 0)
 		return EXIT_UNSAFE;
 
 	secret_memory_call(&memory.stack, serve, &vault);
