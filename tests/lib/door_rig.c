@@ -35,6 +35,7 @@ void door_rig_init(struct door_rig *rig)
 	rig->pid = -1;
 	rig->launcher = -1;
 	rig->vault = -1;
+	rig->scope = "owner";
 	for (size_t i = 0; i < DOOR_RIG_CACHES; i++) {
 		rig->caches[i] = (struct config_cache){
 			.name = names[i],
@@ -97,7 +98,8 @@ void door_rig_start(struct door_rig *rig)
 	if (rig->pid < 0)
 		abort();
 	if (rig->pid == 0) {
-		const struct agent_listener listening = { listener, "owner" };
+		const struct agent_listener listening = { listener,
+			                                  rig->scope };
 		const struct door_start start = {
 			.config = &rig->config,
 			.launcher_report = &rig->report,
