@@ -389,9 +389,9 @@ static int run_agent(struct agent *agent, int ready)
 
 	surroundings_report_descriptors(&agent->report);
 	surroundings_report_root(&agent->report);
-	for (size_t i = 0; i < agent->socket_count; i++) {
+	for (size_t i = 0; i < agent->sockets.count; i++) {
 		surroundings_report_socket(&agent->report,
-		                           agent->sockets[i].path);
+		                           agent->sockets.items[i].path);
 	}
 	return launch(agent, ready);
 }
