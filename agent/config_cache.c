@@ -168,13 +168,11 @@ static int set_store(struct config_build *build, struct config_cache *cache,
 static int set_store_dir(struct config_build *build, struct config_cache *cache,
                          const char *value)
 {
-	size_t len = strlen(value);
-
-	if (value[0] != '/' || len < 2 || len > STORE_DIR_MAX ||
-	    value[len - 1] == '/' || strstr(value, "//") ||
-	    strstr(value, "/.")) {
+	if (!store_dir_is_valid(value, strlen(value))) {
 		return config_error(build, "store-dir: wants an absolute path "
-		                           "without '.', '..' and a last '/'");
+		                           "of printable ASCII without '.', "
+		                           "'..', a last '/', spaces, ';' and "
+		                           "','");
 	}
 	return config_set_text(&cache->store_dir, value);
 }

@@ -1,6 +1,5 @@
 #include "agent/launcher/errands.h"
 
-#include "agent/launcher/nix_store.h"
 #include "agent/launcher/peer_look.h"
 #include "protocol/base/exit_status.h"
 
@@ -31,7 +30,7 @@ int errands_do(struct launcher *l, struct errand *errand)
 		peer_look(errand, &done);
 		break;
 	case ERRAND_STORE:
-		nix_store_open(l->config, &done);
+		nix_store_open(&l->nix_store, l->config->nix_store, &done);
 		break;
 	case ERRAND_ROTATE:
 		audit_file_rotate(&l->audit, errand->number, &done);
@@ -66,6 +65,7 @@ void errands_step(struct launcher *l)
 {
 	struct errand done = { .kind = ERRAND_ASK, .fd = -1 };
 
+	nix_store_reap(&l->nix_store);
 	if (askpass_step(&l->asking, &done) && answer(l, &done) < 0)
 		launcher_end(l, EXIT_FAILED);
 }
@@ -78,5 +78,6 @@ void errands_forget(struct launcher *l)
 void errands_close(struct launcher *l)
 {
 	errands_forget(l);
+	nix_store_close(&l->nix_store);
 	audit_file_close(&l->audit);
 }

@@ -121,8 +121,9 @@ static const char *take_key_text(struct signing_key *key, struct bytes text)
 	if (!key_name_is_valid(name, name_len))
 		return "the name before the colon is not a key name";
 	/* Some stores of secrets fold long lines.  libsodium 1.0.18 takes every
-	 * byte above 0x7f for a '/'. */
-	if (!text_is_ascii(name, text.len) ||
+	 * byte above 0x7f for a '/', and passes over a NUL where it passes over
+	 * line breaks. */
+	if (!text_is_ascii(name, text.len) || memchr(name, '\0', text.len) ||
 	    sodium_base642bin(key->pair, sizeof(key->pair), colon + 1,
 	                      text.len - name_len - 1, "\r\n", &got, NULL,
 	                      sodium_base64_VARIANT_ORIGINAL) != 0)

@@ -29,3 +29,6 @@ void env_add_op(struct env *env, const char *token);
 
 /* What makes a program that asks for passwords ask yes or no instead. */
 void env_add_askpass(struct env *env);
+
+/* What says where Nix's stores and settings are; not NIX_REMOTE. */
+void env_add_nix(struct env *env);

@@ -10,17 +10,15 @@
 /* NOLINTNEXTLINE(readability-identifier-naming): libFuzzer's name */
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 
-static inline void fuzz_must(bool ok, const char *file, int line,
-                             const char *what)
+_Noreturn static inline void fuzz_failed(const char *file, int line,
+                                         const char *what)
 {
-	if (ok)
-		return;
 	(void)fprintf(stderr, "%s:%d: must: %s\n", file, line, what);
 	abort();
 }
 
 /* What is not so is a finding: libFuzzer keeps the input that led here. */
-#define MUST(cond) fuzz_must((cond), __FILE__, __LINE__, #cond)
+#define MUST(cond) ((cond) ? (void)0 : fuzz_failed(__FILE__, __LINE__, #cond))
 
 /* An exact copy with a NUL behind it, so that a sanitizer sees what is read
  * beyond.  The caller frees. */
@@ -28,7 +26,6 @@ static inline char *fuzz_text(const uint8_t *bytes, size_t len)
 {
 	char *text = malloc(len + 1);
 
-	/* cppcheck-suppress uninitdata ; filled below */
 	MUST(text);
 	if (len > 0)
 		memcpy(text, bytes, len);

@@ -15,6 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	/* Without a NUL behind it: none is promised. */
 	key = malloc(len + 1 - (len > 0));
 	MUST(key);
+	key[0] = '\0';
 	if (len > 0)
 		memcpy(key, bytes, len);
 

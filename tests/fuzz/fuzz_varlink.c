@@ -3,6 +3,7 @@
  * decoded and encoded is decoded again as the same. */
 #include "tests/fuzz/fuzz.h"
 
+#include "protocol/varlink/agent_narrow.h"
 #include "protocol/varlink/agent_presign.h"
 #include "protocol/varlink/agent_sign.h"
 #include "protocol/varlink/scan.h"
@@ -85,6 +86,54 @@ static void check_sign(const struct sign_call *sign)
 		(void)check_said(&out);
 }
 
+static void check_patterns(const struct strings *patterns, size_t max)
+{
+	MUST(patterns->count <= max);
+	for (size_t i = 0; i < patterns->count; i++)
+		MUST(patterns->items[i][0] != '\0');
+}
+
+/* What narrows says so again, and never less. */
+static void check_narrow(const struct narrow_call *narrow)
+{
+	cleanup_call struct varlink_call call = { .parameters = NULL };
+	cleanup_buffer struct buffer first, second;
+	struct narrow_call again;
+	struct error_reply error;
+
+	MUST(narrow->allow < 1U << PERMIT_COUNT);
+	check_patterns(&narrow->caches, AGENT_CACHES_MAX);
+	check_patterns(&narrow->keys, NARROW_PATTERNS_MAX);
+	check_patterns(&narrow->store_paths, NARROW_PATTERNS_MAX);
+	buffer_init(&first, VARLINK_FRAME_MAX);
+	buffer_init(&second, VARLINK_FRAME_MAX);
+	if (narrow_call_encode(narrow, &first) < 0)
+		return; /* escapes may make it longer than it came */
+	MUST(call_decode(check_said(&first), &call) == 0);
+	MUST(narrow_call_decode(&call, &again, &error) == CALL_OK);
+	MUST(again.allow == narrow->allow && again.until == narrow->until);
+	MUST(again.max_count == narrow->max_count);
+	MUST(again.max_bytes == narrow->max_bytes);
+	MUST(again.max_expires == narrow->max_expires);
+	MUST(strcmp(again.scope, narrow->scope) == 0);
+	MUST(narrow_call_encode(&again, &second) == 0);
+	MUST(bytes_equal(buffer_bytes(&first), buffer_bytes(&second)));
+	narrow_call_clear(&again);
+}
+
+static void read_narrow(const struct varlink_call *call)
+{
+	struct narrow_call narrow;
+	struct error_reply error;
+
+	if (narrow_call_decode(call, &narrow, &error) == CALL_OK) {
+		check_narrow(&narrow);
+		narrow_call_clear(&narrow);
+	} else {
+		check_refusal(&error);
+	}
+}
+
 static void read_call(struct bytes frame)
 {
 	cleanup_call struct varlink_call call = { .parameters = NULL };
@@ -108,6 +157,7 @@ static void read_call(struct bytes frame)
 	if (service_describe(&call, &out, &error) == 0 && out.len > 0)
 		(void)check_said(&out);
 
+	read_narrow(&call);
 	rc = presign_call_decode(&call, &presign, &error);
 	if (rc == CALL_OK) {
 		check_presign(&presign);

@@ -2,16 +2,17 @@
 #
 # A test is tests/SUITE/NAME.sh, or a C test that meson knows by SUITE (the
 # suite unit-asan holds the unit tests of the sanitizer build), or a fuzzer.
-# Each speaks TAP, unless meson says otherwise; benchmarks and fuzzers speak by
-# exit status and may be watched.
+# Each speaks TAP, unless meson says otherwise; benchmarks speak by exit status
+# and may be watched.
 #
 # A shell test may say in its head "# timeout: SECONDS", "# needs: s3",
 # "# needs: newer-nix", and, in the suites that look at sources only,
-# "# needs: build".  A fuzzer may say "seeds: tests/FOLDER" in its head.
+# "# needs: build".
 
 # An interpreter manager's wrapper is slow and may be of any version.
 python=/usr/bin/python3
 test_timeout=120
+fuzz_seconds=5 # of CPU time, each fuzzer
 passed=0 failed=0 skipped=0
 
 # Prints SUITE/NAME, one a line.
@@ -85,20 +86,17 @@ suite_run() {
 
 # Its tests want the machine for themselves.
 suite_is_shy() {
-	[[ $1 == attack || $1 == bench || $1 == fuzz ]]
+	[[ $1 == attack || $1 == bench ]]
 }
 
-# What it finds worth keeping goes into a folder of this run.
+# What it finds worth keeping stays for the next run.  So long a run may take
+# forty times as long on a machine that is busy with other things: the limit is
+# there for one that hangs itself.
 suite_run_fuzzer() {
-	local seeds corpus=$work/corpus/$1
-	seeds=$(sed -n '1,20s,.*seeds: \(tests/[^ ]*\).*,\1,p' \
-		"$root/tests/fuzz/fuzz_$1.c")
-	mkdir -p "$corpus"
-	suite_run_status "fuzz/$1" \
-		"$(build_folder fuzz)/tests/fuzz/fuzz_$1" \
-		-max_total_time="${NIXCACHE_FUZZ_SECONDS:-60}" \
-		-artifact_prefix="$root/build-tests/fuzz/" "$corpus" \
-		${seeds:+"$root/$seeds"}
+	suite_run_contained "fuzz/$1" $((40 * (fuzz_seconds + 90))) \
+		"$python" "$root/tests/lib/fuzz.py" "$fuzz_seconds" \
+		"$(build_folder fuzz)/tests/fuzz/fuzz_$1" "$root/tests/fuzz" \
+		"$root/build-tests/fuzz-grown/$1" "$root/build-tests/fuzz-findings"
 }
 
 # True if the head of a script says that it needs this.
@@ -208,6 +206,8 @@ suite_count_ended() {
 	else
 		suite_count "$1" "$out" "$2" "$3"
 	fi
+	# A fuzzer's figures.
+	[[ $1 != fuzz/* ]] || sed -n 's/^ok 1 - /    /p' "$out"
 }
 
 # Runs a command that speaks by exit status, and lets it be seen.

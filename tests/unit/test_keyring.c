@@ -119,6 +119,22 @@ static void white_space_at_the_end_and_folds_are_passed_over(void)
 	CHECK(take_text(&f, SLOT_KEY, text) == OUTCOME_MALFORMED);
 }
 
+static void no_nul_of_a_key_is_passed_over(void)
+{
+	cleanup_fixture struct fixture f;
+
+	fixture_init(&f);
+	for (size_t i = 0; i <= KEY_LEN; i++) {
+		char text[KEY_LEN + 1];
+
+		memcpy(text, f.key, i);
+		text[i] = '\0';
+		memcpy(text + i + 1, f.key + i, KEY_LEN - i);
+		CHECK(take(&f, SLOT_KEY, text, sizeof(text)) ==
+		      OUTCOME_MALFORMED);
+	}
+}
+
 static void every_truncation_of_a_key_is_malformed(void)
 {
 	cleanup_fixture struct fixture f;
@@ -281,6 +297,8 @@ int main(void)
 		  a_signing_key_is_taken_whole },
 		{ "white space at the end and folds are passed over",
 		  white_space_at_the_end_and_folds_are_passed_over },
+		{ "no NUL of a key is passed over",
+		  no_nul_of_a_key_is_passed_over },
 		{ "every truncation of a key is malformed",
 		  every_truncation_of_a_key_is_malformed },
 		{ "every flipped character of a key is malformed",
