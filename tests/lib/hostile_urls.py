@@ -191,7 +191,17 @@ def random_names(count):
             yield "".join(text)
 
 
+# Names that would be right but for "..", which a proxy may resolve.
+DOTTED = [f"log/{H32}-a..b.drv", f"log/{H32}-...drv", f"log/{H32}-..drv",
+          f"realisations/sha256:{H64}!...doi",
+          f"realisations/sha256:{H64}!..doi",
+          f"build-trace-v2/{H32}-a.drv/...doi",
+          f"build-trace-v2/{H32}-..drv/out.doi"]
+
+
 def bad_keys():
+    for key, operation in itertools.product(DOTTED, OF_KEYS):
+        yield request_for(operation, key)
     for key in KEYS:
         for text in mangle(key):
             yield request_for("GetObject", text)
