@@ -224,12 +224,29 @@ static void take_end_signal(struct launcher *l)
 	}
 }
 
+/* The news of its end may come before all that it has said is heard; that it
+ * was told to end is all that counts of it now. */
+static void hear_last_words(struct launcher *l)
+{
+	struct launcher_packet packet;
+
+	while (wire_receive_launcher(l->door_socket, &packet) == 1) {
+		if (packet.type == LAUNCHER_QUIT)
+			launcher_end(l, EXIT_DONE);
+		if (packet.errand.fd >= 0)
+			(void)close(packet.errand.fd);
+	}
+}
+
 static void note_children(struct launcher *l)
 {
 	int status;
 
-	if (role_has_died(&l->door, &status))
-		note_door_death(l, status);
+	if (role_has_died(&l->door, &status)) {
+		hear_last_words(l);
+		if (!l->is_ending)
+			note_door_death(l, status);
+	}
 	if (!role_has_died(&l->vault, &status) || l->is_ending)
 		return;
 

@@ -177,16 +177,16 @@ static void the_measures_of_all_three_processes_are_named(void)
 	};
 	hall.door->vault_measure_count = 1;
 	hall_ask(&hall);
-	CHECK(hall.status.measure_count == 4);
+	CHECK(hall.status.measure_count == 5);
 	for (size_t i = 0; i < 3; i++) {
-		/* After the door's own comes what it says of the store. */
+		/* After the door's own comes what it says of log and store. */
 		const struct agent_measure *row =
-			&hall.status.measures[i < 2 ? i : 3];
+			&hall.status.measures[i < 2 ? i : 4];
 
 		CHECK(strcmp(row->process, processes[i]) == 0);
 		CHECK(row->state == (enum measure_state)i);
 	}
-	CHECK(strcmp(hall.status.measures[3].detail, "why not") == 0);
+	CHECK(strcmp(hall.status.measures[4].detail, "why not") == 0);
 	hall_close(&hall);
 }
 
@@ -212,7 +212,7 @@ static void no_caches_and_no_measures_are_a_reply_too(void)
 	hall.rig.config.slot_count = 0;
 	hall.rig.report.count = 0;
 	hall_ask(&hall);
-	CHECK(hall.status.cache_count == 0 && hall.status.measure_count == 1);
+	CHECK(hall.status.cache_count == 0 && hall.status.measure_count == 2);
 	CHECK(attests_as(&hall, MEASURE_HELD, "no cache has a signing key"));
 	hall_close(&hall);
 }
