@@ -117,14 +117,14 @@ static void print_seals(const struct outcome *outcome,
 {
 	uint64_t sealed = count_through(summary, summary->sealed);
 	uint64_t vouched = count_through(summary, summary->vouched);
-	char ago[64];
-
 	(void)printf(", %llu of them sealed", (unsigned long long)sealed);
 	if (outcome->has_keys && vouched < sealed) {
 		(void)printf(" (%llu by vaults that a known key certifies)",
 		             (unsigned long long)vouched);
 	}
 	if (summary->sealed_ms > 0) {
+		char ago[64];
+
 		format_ago((int64_t)time(NULL) - summary->sealed_ms / 1000, ago,
 		           sizeof(ago));
 		(void)printf(", last seal %s ago", ago);

@@ -148,12 +148,27 @@ found_in 'a change with all hashes counted again is found by the seals' \
 	'end-unsealed seal' \
 	change_and_recount
 
-# Restarted, and killed.
+# Restarted, told to begin anew, its vault replaced; and killed.
+count_of() {
+	grep -c "\"event\":\"$1\"" "$log"
+}
+has_more() {
+	(($(count_of "$1") > $2))
+}
 agent_start
 sign 2
 check 'a restarted agent goes on with it' "$client" audit verify
+starts=$(count_of start)
+kill -HUP "$NIXCACHE_AGENT_PID"
+check 'after SIGHUP it begins anew' wait_for 10 has_more start "$starts"
+sign 2
+check 'which is no finding' "$client" audit verify
+vaults=$(count_of vault)
+kill -KILL "$(agent_processes | sort -n | tail -n 1)"
+check 'a vault that dies is replaced' wait_for 10 has_more vault "$vaults"
+check 'by one that is certified again' sign 2
 agent_stop
-check_same 'and leaves it whole' '' "$(found "$log")"
+check_same 'and all that leaves it whole' '' "$(found "$log")"
 agent_start
 sign 2
 mapfile -t processes < <(agent_processes)

@@ -160,6 +160,8 @@ static void every_dropped_line_is_found(void)
 		join(&fewer, &s.other);
 		judged = judge(&s);
 		check_found(&judged, "dropped line", i + 1);
+		CHECK(judged.by[FOUND_NUMBER] ==
+		      (i > 0 && i + 1 < s.lines.count ? 1 : 0));
 	}
 	stage_clear(&s);
 }
