@@ -3,6 +3,7 @@
 #include "agent/door/calls.h"
 #include "agent/door/dispatch.h"
 #include "agent/door/errands.h"
+#include "agent/door/share.h"
 #include "agent/door/submit.h"
 #include "protocol/base/cursor.h"
 #include "protocol/base/fd.h"
@@ -257,9 +258,15 @@ static int take_frame(struct door *door, const struct wire_frame *frame)
 		               : -EBADMSG;
 	}
 
+	if (door->vault.asked > 0)
+		door->vault.asked--;
 	c = find_caller(door, frame->tag);
-	if (c)
+	if (c) {
+		const long long start_ns = share_clock_ns();
+
 		calls_end_if_failed(door, c, dispatch_answer(door, c, frame));
+		c->spent_ns += share_clock_ns() - start_ns;
+	}
 	return 0;
 }
 
