@@ -53,6 +53,11 @@ static void take_vault(struct door *door, int fd, enum lock_reason reason)
 
 	events_forget_vault(door, &locked);
 	events_note_locked(door, reasons[reason]);
+	/* Before there was a first vault nothing can have been locked. */
+	if (door->has_greeted && reason != LOCK_DIED) {
+		calls_fail_all(door, WORK_NEEDS_APPROVAL, &locked);
+		approvals_forget_all(door->approvals, clock_boot_ms());
+	}
 	vault_link_attach(&door->vault, fd);
 	for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
 		struct connection *c = &door->connections[i];
