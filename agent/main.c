@@ -5,6 +5,7 @@
 #include "agent/options.h"
 #include "agent/seal/landlock_domain.h"
 #include "agent/seal/seal.h"
+#include "agent/seal/surroundings.h"
 #include "agent/start/announce.h"
 #include "agent/start/ask.h"
 #include "agent/start/confine.h"
@@ -385,6 +386,13 @@ static int run_agent(struct agent *agent, int ready)
 	    source_open(agent->config, &agent->source, &agent->intake, why,
 	                sizeof(why)) != 0)
 		return refuse(agent, &ready, EXIT_FAILED, why);
+
+	surroundings_report_descriptors(&agent->report);
+	surroundings_report_root(&agent->report);
+	for (size_t i = 0; i < agent->sockets.count; i++) {
+		surroundings_report_socket(&agent->report,
+		                           agent->sockets.items[i].path);
+	}
 	return launch(agent, ready);
 }
 

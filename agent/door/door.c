@@ -20,6 +20,7 @@
 #include "agent/door/errands.h"
 #include "agent/door/events.h"
 #include "agent/seal/seal.h"
+#include "agent/seal/surroundings.h"
 #include "protocol/base/exit_status.h"
 #include "protocol/base/fd.h"
 #include "protocol/base/log.h"
@@ -302,6 +303,8 @@ static int prepare(struct door *door)
 	rc = fd_close_except(STDERR_FILENO + 1, keep, count);
 	if (rc < 0)
 		return rc;
+	surroundings_report_descriptors(&door->own);
+	peer_report(&door->own);
 
 	vault_link_init(&door->vault);
 	for (size_t i = 0; i < CONNECTIONS_MAX; i++)

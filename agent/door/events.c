@@ -20,7 +20,6 @@ static struct error_reply locked_meanwhile(void)
 void events_forget_vault(struct door *door, const struct error_reply *why)
 {
 	bool was_committing = door->custody.is_committing;
-	bool had_vault = door->vault.fd >= 0;
 
 	if (door->custody.state == AGENT_UNLOCKED)
 		door->has_lost_secrets = true;
@@ -31,11 +30,6 @@ void events_forget_vault(struct door *door, const struct error_reply *why)
 		custody_locked(&door->custody);
 	calls_fail_all(door, WORK_AT_VAULT, why);
 	calls_fail_all(door, WORK_NEEDS_ROOM, why);
-	/* Before there is a first vault nothing is locked. */
-	if (had_vault) {
-		calls_fail_all(door, WORK_NEEDS_APPROVAL, why);
-		approvals_forget_all(door->approvals, clock_boot_ms());
-	}
 	if (was_committing)
 		calls_fail_all(door, WORK_NEEDS_UNLOCK, why);
 }

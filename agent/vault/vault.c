@@ -27,6 +27,7 @@
 #include "agent/vault/vault.h"
 
 #include "agent/seal/seal.h"
+#include "agent/seal/surroundings.h"
 #include "agent/vault/commit.h"
 #include "agent/vault/memory.h"
 #include "agent/vault/presign.h"
@@ -410,6 +411,11 @@ static int prepare(const struct vault_start *start,
 	if (rc < 0)
 		return fail("seal key", rc);
 
+	rc = close_others(start->door, start->intake);
+	if (rc < 0)
+		return fail("close", rc);
+
+	surroundings_report_descriptors(&report);
 	secret_memory_report_stack(&ret_memory->stack, &report);
 	seal_vault_report(&report);
 	rc = say_hello(start->door, &report, ret_memory->audit_key);
@@ -450,8 +456,7 @@ int vault_run(const struct vault_start *start)
 		return status;
 
 	vault_init(&vault, start, &memory);
-	if (close_others(start->door, start->intake) < 0 ||
-	    seal_vault(start->door, start->intake) < 0)
+	if (seal_vault(start->door, start->intake) < 0)
 		return EXIT_UNSAFE;
 
 	secret_memory_call(&memory.stack, serve, &vault);

@@ -312,8 +312,8 @@ static void read_shared(struct audit_line *line)
 	struct record *r = &line->record;
 
 	line->sequence = (uint64_t)take_sequence(r, LINE_FIELD_SEQ);
-	if (parse_time(record_text(r, LINE_FIELD_TIME, AUDIT_TIME_LEN),
-	               &line->time_ms) < 0)
+	line->time = record_text(r, LINE_FIELD_TIME, AUDIT_TIME_LEN);
+	if (parse_time(line->time, &line->time_ms) < 0)
 		record_refuse(r, LINE_FIELD_TIME);
 	copy_hex(r, LINE_FIELD_PREV, line->prev, sizeof(line->prev));
 }

@@ -187,9 +187,7 @@ void rig_put_info(struct buffer *words, unsigned path, bool is_ultimate)
 	rig_put_last(words);
 	buffer_put_u64_le(words, 1);
 	worker_put_string(words, bytes_of_text(""));
-	worker_put_string(words, bytes_of_text("000102030405060708090a0b0c0d0e0"
-	                                       "f101112131415161718191a1b1c1d1e"
-	                                       "1f"));
+	worker_put_string(words, bytes_of_text(WITNESS_RIG_HASH));
 	buffer_put_u64_le(words, path > 0 ? 2 : 1);
 	if (path > 0) {
 		name_path(path - 1, base);
@@ -234,8 +232,10 @@ void rig_client_open(struct witness_rig *rig, struct rig_client *client,
 		if (asprintf(&path->store_path, DIR "/%s", base) < 0)
 			abort();
 		path->nar_size = 1000 + first + i;
-		for (size_t k = 0; k < NIX_HASH_LEN; k++)
-			path->nar_hash.sha256[k] = (uint8_t)k;
+		if (nix_hash_parse_hex(WITNESS_RIG_HASH,
+		                       strlen(WITNESS_RIG_HASH),
+		                       &path->nar_hash) < 0)
+			abort();
 		if (first + i > 0)
 			add_reference(path, first + i - 1);
 		add_reference(path, first + i);

@@ -10,6 +10,10 @@
 #include "protocol/base/bytes.h"
 
 #define WITNESS_RIG_PATHS 128 /* of one call */
+/* Of every path: digits, which have no upper case. */
+#define WITNESS_RIG_HASH                   \
+	"00010203040506070809101112131415" \
+	"16171819202122232425262728293031"
 
 struct witness_rig {
 	struct witness *witness;

@@ -322,6 +322,7 @@ static void a_url_lasts_no_longer_than_given(void)
 	CHECK(scope_expires(&s.scope) == 100);
 	CHECK(scope_narrow(&s.scope, &s.config, &narrow, &s.error) == CALL_OK);
 	CHECK(scope_expires(&s.scope) == 60);
+	CHECK(!is_given(&s, &item)); /* the usual would be longer */
 	item.expires = 60;
 	CHECK(is_given(&s, &item));
 	item.expires = 61;

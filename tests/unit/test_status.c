@@ -161,29 +161,9 @@ static void configured_keys_come_before_fetched_ones(void)
 	hall_close(&hall);
 }
 
-static bool has_row(const struct hall *hall, const char *name,
-                    const char *process, enum measure_state state,
-                    const char *words)
-{
-	for (size_t i = 0; i < hall->status.measure_count; i++) {
-		const struct agent_measure *row = &hall->status.measures[i];
-
-		if (strcmp(row->name, name) == 0 &&
-		    strcmp(row->process, process) == 0)
-			return row->state == state &&
-			       strstr(row->detail, words) != NULL;
-	}
-	return false;
-}
-
-static bool attests_as(const struct hall *hall, enum measure_state state,
-                       const char *words)
-{
-	return has_row(hall, "attested signing", "door", state, words);
-}
-
 static void the_measures_of_all_three_processes_are_named(void)
 {
+	static const char *const processes[] = { "launcher", "door", "vault" };
 	static struct hall hall;
 
 	hall_open(&hall);
@@ -197,11 +177,30 @@ static void the_measures_of_all_three_processes_are_named(void)
 	};
 	hall.door->vault_measure_count = 1;
 	hall_ask(&hall);
-	CHECK(has_row(&hall, "example", "launcher", MEASURE_HELD, "by a test"));
-	CHECK(has_row(&hall, "one", "door", MEASURE_WEAKER, "why"));
-	CHECK(has_row(&hall, "two", "vault", MEASURE_ABSENT, "why not"));
-	CHECK(has_row(&hall, "audit log", "door", MEASURE_WEAKER, "none"));
+	CHECK(hall.status.measure_count == 5);
+	for (size_t i = 0; i < 3; i++) {
+		/* After the door's own comes what it says of log and store. */
+		const struct agent_measure *row =
+			&hall.status.measures[i < 2 ? i : 4];
+
+		CHECK(strcmp(row->process, processes[i]) == 0);
+		CHECK(row->state == (enum measure_state)i);
+	}
+	CHECK(strcmp(hall.status.measures[4].detail, "why not") == 0);
 	hall_close(&hall);
+}
+
+static bool attests_as(const struct hall *hall, enum measure_state state,
+                       const char *words)
+{
+	for (size_t i = 0; i < hall->status.measure_count; i++) {
+		const struct agent_measure *row = &hall->status.measures[i];
+
+		if (strcmp(row->name, "attested signing") == 0)
+			return row->state == state &&
+			       strstr(row->detail, words) != NULL;
+	}
+	return false;
 }
 
 static void no_caches_and_no_measures_are_a_reply_too(void)
