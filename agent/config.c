@@ -213,8 +213,8 @@ void config_free(struct config *config)
 
 		free(socket->name);
 		free(socket->path);
-		free(socket->group);
 		grant_clear(&socket->grant);
+		strings_clear(&socket->cache_names);
 	}
 	free(config->sockets);
 	free(config->nix_store);
@@ -224,6 +224,17 @@ void config_free(struct config *config)
 	free(config->path);
 	free(config->op);
 	free(config);
+}
+
+bool config_has_scope(const struct config *config, const char *scope)
+{
+	enum scope_base base;
+
+	for (size_t i = 0; i < config->socket_count; i++) {
+		if (strcmp(config->sockets[i].name, scope) == 0)
+			return true;
+	}
+	return scope_base_parse(scope, &base) == 0;
 }
 
 bool config_has_spent_source(const struct config *config)

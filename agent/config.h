@@ -62,8 +62,10 @@ struct config_socket {
 	char *name;
 	char *path;    /* NULL: --socket or the service manager says it */
 	unsigned mode; /* of the socket file; 0600 */
-	char *group;   /* of the socket file, or NULL */
+	bool has_gid;
+	gid_t gid; /* of the socket file */
 	struct grant grant;
+	struct strings cache_names;   /* of grant.caches; empty: all */
 	uid_t uids[CONFIG_PEERS_MAX]; /* none of both: our own and root */
 	size_t uid_count;
 	gid_t gids[CONFIG_PEERS_MAX];
@@ -75,10 +77,12 @@ struct config {
 	char *op;      /* configured path of op, or NULL */
 	uint32_t idle; /* seconds, 0: none */
 	uint32_t lifetime;           /* seconds, 0: none */
+	bool is_lifetime_said;       /* by the file */
 	uint32_t op_timeout;         /* seconds to wait for a secret source */
 	bool is_weak_memory_allowed; /* by the command line; in no file */
 	char *nix_store;          /* as nixcache --store takes it; NULL: auto */
 	char *audit;              /* path of the log; NULL: none is kept */
+	bool is_audit_usual;      /* nobody has said where */
 	uint64_t audit_max_size;  /* bytes; then another file is begun */
 	uint32_t confirm_window;  /* seconds that an approval is good for */
 	uint32_t confirm_timeout; /* seconds that a person is waited for */
@@ -99,6 +103,9 @@ struct config {
 must_check int config_load(const char *path, struct config **ret_config,
                            char *why, size_t why_size);
 void config_free(struct config *config);
+
+/* Whether a socket can have that scope: a plain one, or a section's name. */
+bool config_has_scope(const struct config *config, const char *scope);
 
 /* True if a secret can be had only once (env:, fd:). */
 bool config_has_spent_source(const struct config *config);

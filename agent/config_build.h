@@ -12,7 +12,7 @@
 
 /* What a section has been told, so that nothing is told twice. */
 struct config_section {
-	uint32_t seen; /* bits of enum config_key */
+	uint32_t seen; /* bits of enum config_key, or of enum socket_key */
 	int line;      /* of its heading */
 	bool no_upstream;
 };
@@ -24,12 +24,14 @@ struct config_build {
 	char *why;
 	size_t why_size;
 	bool failed;
-	int section; /* SECTION_NONE, SECTION_AGENT, or an index of caches */
+	int section; /* below, or an index of caches */
 	struct config_section agent;
 	struct config_section caches[AGENT_CACHES_MAX];
+	struct config_section sockets[CONFIG_SOCKETS_MAX];
 };
 
 enum {
+	SECTION_SOCKET = -3, /* the last of the sockets */
 	SECTION_NONE = -2,
 	SECTION_AGENT = -1,
 };
@@ -85,6 +87,16 @@ must_check int config_set_cache(struct config_build *build,
                                 const char *value);
 must_check int config_add_slot(struct config_build *build,
                                enum secret_kind kind, const char *value);
+/* What names a section: letters, digits, '-', '_' and '.'. */
+bool config_name_is_valid(const char *name);
+
+/* config_socket.c: further sockets, and what they may be asked for. */
+must_check int config_add_socket(struct config_build *build, const char *name);
+must_check int config_set_socket(struct config_build *build, const char *name,
+                                 const char *value);
+/* When all caches are known. */
+must_check int config_complete_sockets(struct config_build *build);
+
 /* config_custody.c: what the agent asks, and writes, before it uses a secret. */
 must_check int config_set_custody(struct config_build *build,
                                   enum config_key key, const char *value);

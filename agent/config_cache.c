@@ -13,7 +13,7 @@
 	"cache.nixos.org-1:6NCHdD59X431o0gWypbMrAURkbJ16ZPMQFGspcDShjY="
 #define WHY_MAX 256
 
-static bool name_is_valid(const char *name)
+bool config_name_is_valid(const char *name)
 {
 	size_t len = strlen(name);
 
@@ -31,7 +31,7 @@ int config_add_cache(struct config_build *build, const char *name)
 	struct config_cache *caches;
 	int rc;
 
-	if (!name_is_valid(name)) {
+	if (!config_name_is_valid(name)) {
 		return config_error(build,
 		                    "the name of a cache is 1 to %d letters, "
 		                    "digits, '-', '_' and '.'",
@@ -371,16 +371,20 @@ static int complete_cache(struct config_build *build, size_t index)
 int config_complete(struct config_build *build)
 {
 	struct config *config = build->config;
+	int rc;
 
 	build->line = 0;
 	if (config->cache_count == 0)
 		return config_error(build, "no [cache NAME] section");
 	for (size_t i = 0; i < config->cache_count; i++) {
-		int rc = complete_cache(build, i);
-
+		rc = complete_cache(build, i);
 		if (rc < 0)
 			return rc;
 	}
+
+	rc = config_complete_sockets(build);
+	if (rc < 0)
+		return rc;
 
 	/* What cannot be fetched again must not be wiped for idleness. */
 	if (config_has_spent_source(config) &&

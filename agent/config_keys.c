@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define CACHE_SECTION  "cache "
+#define SOCKET_SECTION "socket "
 #define OP_TIMEOUT_MAX 3600
 
 enum section_kind {
@@ -55,9 +56,13 @@ int config_begin_section(struct config_build *build, const char *name)
 		build->section = SECTION_AGENT;
 		return 0;
 	}
+	if (text_has_prefix(name, SOCKET_SECTION)) {
+		name += strlen(SOCKET_SECTION);
+		return config_add_socket(build, name + strspn(name, " \t"));
+	}
 	if (!text_has_prefix(name, CACHE_SECTION)) {
-		return config_error(build, "unknown section; there is [agent] "
-		                           "and [cache NAME]");
+		return config_error(build, "unknown section; there is [agent], "
+		                           "[cache NAME] and [socket NAME]");
 	}
 
 	name += strlen(CACHE_SECTION);
@@ -107,6 +112,7 @@ static int set_agent(struct config_build *build, enum config_key key,
 	case CONFIG_IDLE:
 		return set_duration(build, "idle", value, &build->config->idle);
 	case CONFIG_LIFETIME:
+		build->config->is_lifetime_said = true;
 		return set_duration(build, "lifetime", value,
 		                    &build->config->lifetime);
 	case CONFIG_OP:
@@ -159,6 +165,8 @@ int config_set(struct config_build *build, const char *name, const char *value)
 		return config_error(build, "%s: stands before any section",
 		                    shown);
 	}
+	if (build->section == SECTION_SOCKET)
+		return config_set_socket(build, name, value);
 	at = find_key(name, in_agent ? OF_AGENT : OF_CACHE);
 	if (at < 0) {
 		return config_error(build, "%s: unknown key of [%s]", shown,

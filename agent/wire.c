@@ -248,8 +248,24 @@ void wire_put_commit(struct buffer *out, uint64_t tag)
 	wire_finish(out, wire_begin(out, VAULT_COMMIT, tag));
 }
 
+static void put_measure(struct buffer *out, const struct agent_measure *m)
+{
+	put_text(out, m->name, sizeof(m->name) - 1);
+	put_text(out, m->process, sizeof(m->process) - 1);
+	buffer_put_u8(out, (uint8_t)m->state);
+	put_text(out, m->detail, sizeof(m->detail) - 1);
+}
+
+static void get_measure(struct cursor *c, struct agent_measure *m)
+{
+	get_text(c, m->name, sizeof(m->name));
+	get_text(c, m->process, sizeof(m->process));
+	m->state = get_u8_below(c, MEASURE_ABSENT + 1);
+	get_text(c, m->detail, sizeof(m->detail));
+}
+
 void wire_put_hello(struct buffer *out, const struct agent_measure *measures,
-                    size_t count)
+                    size_t count, const uint8_t seal_key[KEY_PUBLIC_LEN])
 {
 	size_t mark = wire_begin(out, VAULT_HELLO, 0);
 
@@ -258,20 +274,17 @@ void wire_put_hello(struct buffer *out, const struct agent_measure *measures,
 		return;
 	}
 	buffer_put_u8(out, (uint8_t)count);
-	for (size_t i = 0; i < count; i++) {
-		const struct agent_measure *m = &measures[i];
-
-		put_text(out, m->name, sizeof(m->name) - 1);
-		put_text(out, m->process, sizeof(m->process) - 1);
-		buffer_put_u8(out, (uint8_t)m->state);
-		put_text(out, m->detail, sizeof(m->detail) - 1);
-	}
+	for (size_t i = 0; i < count; i++)
+		put_measure(out, &measures[i]);
+	buffer_append(out, seal_key, KEY_PUBLIC_LEN);
 	wire_finish(out, mark);
 }
 
 int wire_get_hello(struct bytes body, struct agent_measure *measures,
-                   size_t max, size_t *ret_count)
+                   size_t max, size_t *ret_count,
+                   uint8_t ret_seal_key[KEY_PUBLIC_LEN])
 {
+	struct bytes key;
 	struct cursor c;
 	size_t count;
 	int rc;
@@ -280,18 +293,14 @@ int wire_get_hello(struct bytes body, struct agent_measure *measures,
 	count = cursor_get_u8(&c);
 	if (count > max)
 		return -EBADMSG;
-	for (size_t i = 0; i < count && !c.failed; i++) {
-		struct agent_measure *m = &measures[i];
-
-		get_text(&c, m->name, sizeof(m->name));
-		get_text(&c, m->process, sizeof(m->process));
-		m->state = get_u8_below(&c, MEASURE_ABSENT + 1);
-		get_text(&c, m->detail, sizeof(m->detail));
-	}
+	for (size_t i = 0; i < count && !c.failed; i++)
+		get_measure(&c, &measures[i]);
+	key = cursor_get_raw(&c, KEY_PUBLIC_LEN);
 	rc = cursor_end(&c);
 	if (rc < 0)
 		return rc;
 
+	memcpy(ret_seal_key, key.data, KEY_PUBLIC_LEN);
 	*ret_count = count;
 	return 0;
 }
@@ -331,6 +340,13 @@ int wire_send_launcher(int socket, enum launcher_type type, int fd)
 	uint8_t packet = (uint8_t)type;
 
 	return fd_send(socket, &packet, sizeof(packet), fd);
+}
+
+int wire_send_vault(int socket, enum lock_reason reason, int fd)
+{
+	uint8_t packet[] = { LAUNCHER_VAULT, (uint8_t)reason };
+
+	return fd_send(socket, packet, sizeof(packet), fd);
 }
 
 int wire_send_outcome(int socket, enum launcher_type type,
@@ -382,9 +398,25 @@ int wire_send_errand(int socket, enum launcher_type type,
 	              : fd_send(socket, packet.data, packet.len, errand->fd);
 }
 
+int wire_send_measure(int socket, const struct agent_measure *measure)
+{
+	uint8_t memory[16 + sizeof(*measure)];
+	struct buffer packet;
+	int rc;
+
+	buffer_wrap(&packet, memory, sizeof(memory));
+	buffer_put_u8(&packet, LAUNCHER_MEASURE);
+	put_measure(&packet, measure);
+	rc = buffer_end(&packet);
+	return rc < 0 ? rc : fd_send(socket, packet.data, packet.len, -1);
+}
+
 static int get_body(struct cursor *c, struct launcher_packet *packet)
 {
 	switch (packet->type) {
+	case LAUNCHER_VAULT:
+		packet->reason = get_u8_below(c, LOCK_REASON_LAST + 1);
+		return cursor_end(c);
 	case LAUNCHER_FETCHED:
 	case LAUNCHER_REFUSED:
 		return get_outcome(c, &packet->outcome);
@@ -392,6 +424,9 @@ static int get_body(struct cursor *c, struct launcher_packet *packet)
 	case LAUNCHER_ERRAND_DONE:
 		return errand_get((struct bytes){ c->next, c->left },
 		                  &packet->errand);
+	case LAUNCHER_MEASURE:
+		get_measure(c, &packet->measure);
+		return cursor_end(c);
 	default:
 		return cursor_end(c);
 	}

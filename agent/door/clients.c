@@ -10,16 +10,53 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static unsigned count_of_peer(const struct door *door, pid_t pid)
+/* Of those that are open: how many are like the one that would come in. */
+struct company {
+	unsigned process;   /* of the same process */
+	unsigned user;      /* of the same user */
+	unsigned strangers; /* of any user that is neither ours nor root */
+	unsigned listener;  /* of the same socket */
+};
+
+static bool is_stranger(const struct peer *peer)
 {
-	unsigned count = 0;
+	return peer->uid != geteuid() && peer->uid != 0;
+}
+
+static struct company company_of(const struct door *door,
+                                 const struct peer *peer, size_t listener)
+{
+	struct company company = { 0 };
 
 	for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
-		if (door->connections[i].fd >= 0 &&
-		    door->connections[i].peer.pid == pid)
-			count++;
+		const struct connection *c = &door->connections[i];
+
+		if (c->fd < 0)
+			continue;
+		company.process += c->peer.pid == peer->pid ? 1 : 0;
+		company.user += c->peer.uid == peer->uid ? 1 : 0;
+		company.strangers += is_stranger(&c->peer) ? 1 : 0;
+		company.listener += c->listener == listener ? 1 : 0;
 	}
-	return count;
+	return company;
+}
+
+/* What is kept back, so that nobody can take it all: for our own user from
+ * strangers, for one stranger from another, and for each socket from the
+ * others. */
+static bool has_place(const struct door *door, const struct peer *peer,
+                      size_t listener)
+{
+	struct company company = company_of(door, peer, listener);
+
+	if (company.process >= CONNECTIONS_PER_PEER_MAX)
+		return false;
+	if (is_stranger(peer) &&
+	    (company.user >= CONNECTIONS_PER_STRANGER_MAX ||
+	     company.strangers >= CONNECTIONS_STRANGERS_MAX))
+		return false;
+	return door->start->listener_count == 1 ||
+	       company.listener < CONNECTIONS_PER_LISTENER_MAX;
 }
 
 static struct connection *free_connection(struct door *door)
@@ -35,7 +72,7 @@ static bool is_welcome(const struct door *door, size_t listener, int fd,
                        const struct peer *peer)
 {
 	return peer_may_connect(fd, peer, door->sections[listener]) &&
-	       count_of_peer(door, peer->pid) < CONNECTIONS_PER_PEER_MAX;
+	       has_place(door, peer, listener);
 }
 
 static void let_in(struct door *door, struct connection *c, size_t listener,
@@ -49,7 +86,8 @@ static void let_in(struct door *door, struct connection *c, size_t listener,
 		.socket_use = &door->uses[listener],
 		.name = door->start->listeners[listener].scope,
 	};
-	c->peer.is_known = !audit_is_kept(door->audit);
+	c->peer.is_known = !audit_is_kept(door->audit) &&
+	                   !approvals_are_wanted(door->config);
 	/* Without an answer the peer stays unknown, and its calls wait. */
 	if (!c->peer.is_known && errands_ask_peer(door, c) < 0)
 		clients_close(door, c);
@@ -59,7 +97,7 @@ void clients_close(struct door *door, struct connection *c)
 {
 	witness_memory_free(door->witness, c->attested);
 	c->attested = NULL;
-	approval_forget(door->approvals, &c->peer);
+	approval_forget(door->approvals, c->work.id, clock_boot_ms());
 	connection_close(c);
 }
 

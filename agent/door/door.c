@@ -20,6 +20,7 @@
 #include "agent/door/errands.h"
 #include "agent/door/events.h"
 #include "agent/seal/seal.h"
+#include "agent/seal/surroundings.h"
 #include "protocol/base/exit_status.h"
 #include "protocol/base/fd.h"
 #include "protocol/base/log.h"
@@ -36,6 +37,8 @@
 #define IDLE_CHECK_MS \
 	30000 /* suspended time counts, and poll does not see it */
 
+#define CLOSING_MS 700 /* for the last seal; the launcher waits longer */
+
 enum door_slot {
 	SLOT_LAUNCHER,
 	SLOT_VAULT,
@@ -45,13 +48,13 @@ enum door_slot {
 	SLOT_COUNT = SLOT_CONNECTIONS + CONNECTIONS_MAX,
 };
 
-static short wanted_events(const struct connection *c)
+static short wanted_events(const struct connection *c, bool is_closing)
 {
 	short events = connection_has_output(c) ? POLLOUT : 0;
 
 	/* While a call is under way nothing more is read: back-pressure. */
-	if (c->work.state == WORK_NONE && !connection_has_output(c) &&
-	    !c->is_ending)
+	if (!is_closing && c->work.state == WORK_NONE &&
+	    !connection_has_output(c) && !c->is_ending)
 		events |= POLLIN;
 	return events;
 }
@@ -81,13 +84,13 @@ static nfds_t fill_poll(const struct door *door, struct pollfd fds[SLOT_COUNT])
 		const struct connection *c = &door->connections[i];
 
 		if (c->fd < 0) {
-			accepting = POLLIN;
+			accepting = door->is_closing ? 0 : POLLIN;
 			continue;
 		}
 		count = SLOT_CONNECTIONS + i + 1;
 		fds[SLOT_CONNECTIONS + i] = (struct pollfd){
 			.fd = c->fd,
-			.events = wanted_events(c),
+			.events = wanted_events(c, door->is_closing),
 		};
 	}
 	for (size_t i = 0; i < door->start->listener_count; i++) {
@@ -113,6 +116,7 @@ static int next_timeout(const struct door *door, long long now_ms)
 	if (next > door->custody.idle_end_ms)
 		next = door->custody.idle_end_ms;
 	next = earlier(next, witness_deadline_ms(door->witness));
+	next = earlier(next, door->closing_end_ms);
 	if (door->vault.fd >= 0)
 		next = earlier(next, audit_seal_deadline_ms(door->audit));
 	for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
@@ -175,6 +179,23 @@ static void seal_if_due(struct door *door)
 		audit_put_seal(door->audit, &door->vault.out);
 }
 
+/* The end is written down, and sealed if the vault is quick. */
+static void step_closing(struct door *door)
+{
+	long long now_ms = clock_boot_ms();
+
+	if (!door->is_closing)
+		return;
+	if (door->closing_end_ms == 0) {
+		events_note_locked(door, "died");
+		audit_note_end(door->audit);
+		door->closing_end_ms = now_ms + CLOSING_MS;
+	}
+	door->is_ending = door->vault.fd < 0 ||
+	                  now_ms >= door->closing_end_ms ||
+	                  audit_is_settled(door->audit);
+}
+
 static int lock_if_idle(struct door *door)
 {
 	const struct error_reply idle = error_reply_make(
@@ -183,6 +204,7 @@ static int lock_if_idle(struct door *door)
 	if (!custody_is_idle(&door->custody, clock_boot_ms()))
 		return 0;
 	events_forget_vault(door, &idle);
+	events_note_locked(door, "idle");
 	return wire_send_launcher(door->start->launcher, LAUNCHER_RENEW, -1);
 }
 
@@ -209,7 +231,9 @@ static int turn(struct door *door)
 		fds[SLOT_VAULT].revents = 0;
 	step_vault(door, fds[SLOT_VAULT].revents);
 	step_witness(door, fds[SLOT_WITNESS].revents);
-	clients_take_waiting(door);
+	if (!door->is_closing)
+		clients_take_waiting(door);
+	step_closing(door);
 	seal_if_due(door);
 	rc = errands_send(door);
 	return rc < 0 ? rc : lock_if_idle(door);
@@ -279,6 +303,8 @@ static int prepare(struct door *door)
 	rc = fd_close_except(STDERR_FILENO + 1, keep, count);
 	if (rc < 0)
 		return rc;
+	surroundings_report_descriptors(&door->own);
+	peer_report(&door->own);
 
 	vault_link_init(&door->vault);
 	for (size_t i = 0; i < CONNECTIONS_MAX; i++)

@@ -14,8 +14,8 @@
 #define DOOR_LISTENERS_MAX 8
 
 struct door_start {
-	const struct config *config;          /* borrowed */
-	const struct report *launcher_report; /* borrowed */
+	const struct config *config;    /* borrowed */
+	struct report *launcher_report; /* borrowed; kept up to date */
 	pid_t launcher_pid; /* what eval's NIXCACHE_AGENT_PID names */
 	int launcher;       /* packets */
 	const struct agent_listener *listeners;

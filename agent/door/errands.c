@@ -85,6 +85,9 @@ void errands_take(struct door *door, const struct errand *answer)
 	case ERRAND_ASK:
 		approvals_take_answer(door->approvals, answer, clock_boot_ms());
 		calls_continue_all(door, WORK_NEEDS_APPROVAL);
+		/* Who was looked at first may need none any more, since a later
+		 * one has begun to unlock. */
+		calls_continue_all(door, WORK_NEEDS_APPROVAL);
 		break;
 	case ERRAND_ROTATE:
 		audit_take_rotated(door->audit, answer->fd, answer->text);

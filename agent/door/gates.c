@@ -39,6 +39,7 @@ static struct scope_item item_of(const struct door *door,
 		return (struct scope_item){
 			.permission = PERMIT_SIGN,
 			.cache = work->cache,
+			.cache_name = cache->name,
 			.store_path =
 				submit_base_of(cache, &work->sign.paths[i]),
 			.bytes = work->sign.paths[i].nar_size,
@@ -48,6 +49,7 @@ static struct scope_item item_of(const struct door *door,
 	return (struct scope_item){
 		.permission = PERMIT_OBJECT + request->operation,
 		.cache = work->cache,
+		.cache_name = cache->name,
 		.key = request->key.data ? request->key : request->prefix,
 		.bytes = request->content_length,
 		.expires = request->expires,
@@ -68,6 +70,17 @@ enum gate_outcome gates_check_method(const struct door *door,
 	return scope_decide(&c->scope, &item, time(NULL), ret_error);
 }
 
+/* Who does not say how long gets what the scope gives. */
+static void complete_expires(struct connection *c)
+{
+	uint32_t expires = scope_expires(&c->scope);
+
+	for (size_t i = 0; i < c->work.presign.count; i++) {
+		if (c->work.presign.requests[i].expires == 0)
+			c->work.presign.requests[i].expires = expires;
+	}
+}
+
 static int pass_scope_items(struct door *door, struct connection *c,
                             struct error_reply *ret_error)
 {
@@ -76,6 +89,7 @@ static int pass_scope_items(struct door *door, struct connection *c,
 	uint64_t bytes = 0;
 	int rc;
 
+	complete_expires(c);
 	for (size_t i = 0; i < count; i++) {
 		const struct scope_item item = item_of(door, &c->work, i);
 
@@ -111,6 +125,7 @@ static int pass_witness(struct door *door, struct connection *c,
 {
 	const struct config_cache *cache = &door->config->caches[c->work.cache];
 	const struct witness_question question = {
+		.call = c->work.id,
 		.store_dir = cache->store_dir,
 		.policy = cache->sign_policy,
 		.sign = &c->work.sign,
@@ -153,65 +168,98 @@ static int ask(struct door *door, struct connection *c, enum confirmation kind,
                uint16_t cache, const char *what, struct error_reply *ret_error)
 {
 	const struct approval_question question = {
+		.call = c->work.id,
 		.kind = kind,
 		.cache = cache,
 		.peer = &c->peer,
 		.what = what,
 	};
-	int rc;
+	int rc = (int)approval_check(door->approvals, &question,
+	                             clock_boot_ms(), ret_error);
 
-	if (!(door->config->caches[cache].confirm & (1U << kind)))
-		return GATE_PASSED;
-	rc = approval_check(door->approvals, &question, clock_boot_ms(),
-	                    ret_error);
 	if (rc == GATE_WAITS)
 		c->work.state = WORK_NEEDS_APPROVAL;
+	/* The person has said yes to a process that is gone. */
+	if (rc == GATE_PASSED && peer_is_gone(&c->peer)) {
+		*ret_error = error_reply_make(ERROR_PERMISSION_DENIED, NULL);
+		return GATE_REFUSED;
+	}
 	return rc;
 }
 
-/* Unlocking fetches the secrets of all caches: each that wants to be asked
- * about has a say, when the call is for no one cache. */
+static bool wants_approval(const struct door *door, size_t cache,
+                           enum confirmation kind)
+{
+	return door->config->caches[cache].confirm & (1U << kind);
+}
+
+/* Unlocking fetches the secrets of all caches, whichever the call is for: one
+ * that wants to be asked about is enough. */
 static int ask_about_unlock(struct door *door, struct connection *c,
                             struct error_reply *ret_error)
 {
-	int rc = GATE_PASSED;
-
 	if (door->custody.state != AGENT_LOCKED)
 		return GATE_PASSED;
-	if (uses_items(&c->work)) {
-		return ask(door, c, CONFIRM_UNLOCK, c->work.cache,
-		           "fetch the secrets", ret_error);
+	for (size_t i = 0; i < door->config->cache_count; i++) {
+		if (wants_approval(door, i, CONFIRM_UNLOCK)) {
+			return ask(door, c, CONFIRM_UNLOCK, (uint16_t)i,
+			           "fetch the secrets of all caches",
+			           ret_error);
+		}
 	}
-	for (size_t i = 0; i < door->config->cache_count && rc == GATE_PASSED;
-	     i++) {
-		rc = ask(door, c, CONFIRM_UNLOCK, (uint16_t)i,
-		         "fetch the secrets", ret_error);
-	}
-	return rc;
+	return GATE_PASSED;
+}
+
+static int ask_about_sign(struct door *door, struct connection *c,
+                          struct error_reply *ret_error)
+{
+	const struct work *work = &c->work;
+	size_t count = work->sign.count;
+	char what[WHAT_SIZE];
+
+	if (!wants_approval(door, work->cache, CONFIRM_SIGN))
+		return GATE_PASSED;
+	(void)snprintf(what, sizeof(what), "sign %zu store path%s%s %s", count,
+	               count == 1 ? "," : "s,", count == 1 ? "" : " the first",
+	               work->sign.paths[0].store_path);
+	return ask(door, c, CONFIRM_SIGN, work->cache, what, ret_error);
+}
+
+static int ask_about_upload(struct door *door, struct connection *c,
+                            struct error_reply *ret_error)
+{
+	const struct work *work = &c->work;
+	size_t count = count_uploads(work), first = 0;
+	const struct s3_object_request *request;
+	char what[WHAT_SIZE];
+
+	if (!wants_approval(door, work->cache, CONFIRM_PRESIGN_PUT) ||
+	    count == 0)
+		return GATE_PASSED;
+	while (!is_upload(&work->presign.requests[first]))
+		first++;
+	request = &work->presign.requests[first];
+	(void)snprintf(what, sizeof(what),
+	               "upload or delete %zu object%s%s %.*s", count,
+	               count == 1 ? "," : "s,", count == 1 ? "" : " the first",
+	               (int)request->key.len, (const char *)request->key.data);
+	return ask(door, c, CONFIRM_PRESIGN_PUT, work->cache, what, ret_error);
 }
 
 static int pass_approval(struct door *door, struct connection *c,
                          struct error_reply *ret_error)
 {
-	const struct work *work = &c->work;
-	char what[WHAT_SIZE];
 	int rc = ask_about_unlock(door, c, ret_error);
 
-	if (rc != GATE_PASSED || !uses_items(work))
-		return rc;
-	if (work->method == AGENT_METHOD_SIGN) {
-		(void)snprintf(what, sizeof(what), "sign %zu store path%s: %s",
-		               work->sign.count,
-		               work->sign.count == 1 ? "" : "s",
-		               work->sign.paths[0].store_path);
-		return ask(door, c, CONFIRM_SIGN, work->cache, what, ret_error);
-	}
-	if (count_uploads(work) == 0)
-		return GATE_PASSED;
-	(void)snprintf(what, sizeof(what), "upload or delete %zu object%s",
-	               count_uploads(work),
-	               count_uploads(work) == 1 ? "" : "s");
-	return ask(door, c, CONFIRM_PRESIGN_PUT, work->cache, what, ret_error);
+	if (rc == GATE_PASSED && c->work.method == AGENT_METHOD_SIGN)
+		rc = ask_about_sign(door, c, ret_error);
+	if (rc == GATE_PASSED && c->work.method == AGENT_METHOD_PRESIGN)
+		rc = ask_about_upload(door, c, ret_error);
+	/* What it waited for may have happened without an answer: somebody
+	 * else has unlocked. */
+	if (rc != GATE_WAITS)
+		approval_forget(door->approvals, c->work.id, clock_boot_ms());
+	return rc;
 }
 
 static int pass_unlock(struct door *door, struct connection *c,
@@ -282,32 +330,35 @@ void gates_note(struct door *door, const struct connection *c,
 		return; /* audit_failure() is shown by Status */
 }
 
-typedef int (*gate_pass)(struct door *door, struct connection *c,
-                         struct error_reply *ret_error);
+struct gate {
+	int (*pass)(struct door *door, struct connection *c,
+	            struct error_reply *ret_error);
+};
 
 /* For Sign and Presign.  The last three are passed in one go, or the secrets
  * might have been wiped meanwhile: waiting begins again at the first of them. */
-static const gate_pass gates_to_use[] = {
-	pass_peer,   pass_scope, pass_witness, pass_approval,
-	pass_unlock, pass_room,  pass_audit,
+static const struct gate gates_to_use[] = {
+	{ pass_peer },   { pass_scope }, { pass_witness }, { pass_approval },
+	{ pass_unlock }, { pass_room },  { pass_audit },
 };
 #define GATE_LAST_KEPT 4
 
 /* For Unlock, which is written down before a source is asked. */
-static const gate_pass gates_to_unlock[] = {
-	pass_peer, pass_scope, pass_approval, pass_audit, pass_unlock,
+static const struct gate gates_to_unlock[] = {
+	{ pass_peer },  { pass_scope },  { pass_approval },
+	{ pass_audit }, { pass_unlock },
 };
 
 int gates_pass(struct door *door, struct connection *c,
                struct error_reply *ret_error)
 {
 	bool is_use = uses_items(&c->work);
-	const gate_pass *gates = is_use ? gates_to_use : gates_to_unlock;
+	const struct gate *gates = is_use ? gates_to_use : gates_to_unlock;
 	size_t count = is_use ? sizeof(gates_to_use) / sizeof(gates[0])
 	                      : sizeof(gates_to_unlock) / sizeof(gates[0]);
 
 	for (size_t i = c->work.gate; i < count; i++) {
-		int rc = gates[i](door, c, ret_error);
+		int rc = gates[i].pass(door, c, ret_error);
 
 		if (rc == GATE_PASSED)
 			continue;

@@ -4,6 +4,7 @@
 #include "protocol/varlink/agent_status.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -65,11 +66,91 @@ static int fill_caches(const struct door *door, struct agent_status *status)
 	return rc;
 }
 
+static void describe_audit(const struct door *door, struct report *out)
+{
+	const struct audit *audit = door->audit;
+	const char *failure = audit_failure(audit);
+	const char *rotation = audit_rotation_failure(audit);
+
+	if (!audit_is_kept(audit)) {
+		report_add(out, "audit log", MEASURE_WEAKER,
+		           "none is kept (audit = none)");
+	} else if (failure) {
+		report_add(out, "audit log", MEASURE_ABSENT,
+		           "no secret is used: %s", failure);
+	} else if (rotation) {
+		report_add(out, "audit log", MEASURE_WEAKER,
+		           "grows on, no other file can be begun: %s",
+		           rotation);
+	} else {
+		report_add(out, "audit log", MEASURE_HELD, "%s",
+		           door->start->audit.path);
+	}
+}
+
+static bool has_signing_key(const struct config *config, size_t cache)
+{
+	for (size_t i = 0; i < config->slot_count; i++) {
+		if (config->slots[i].cache == cache &&
+		    config->slots[i].kind == SECRET_SIGNING_KEY)
+			return true;
+	}
+	return false;
+}
+
+/* How many caches there are that sign by that policy, or by one that asks. */
+static size_t count_caches(const struct config *config, bool is_any)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < config->cache_count; i++) {
+		const struct config_cache *cache = &config->caches[i];
+
+		if ((cache->sign_policy == SIGN_ANY) == is_any &&
+		    has_signing_key(config, i))
+			count++;
+	}
+	return count;
+}
+
+/* Nothing is signed without the store's word in any case; but only a store
+ * that has answered is known to be one. */
+static struct agent_measure describe_attestation(const struct door *door)
+{
+	struct agent_measure row = { .name = "attested signing",
+		                     .process = "door" };
+	size_t free_caches = count_caches(door->config, true);
+	bool works = false;
+	const char *said = witness_describe(door->witness, &works);
+
+	row.state = MEASURE_WEAKER;
+	if (free_caches > 0) {
+		(void)snprintf(row.detail, sizeof(row.detail),
+		               "sign-policy = any: %zu cache%s sign%s what no "
+		               "store was asked about",
+		               free_caches, free_caches == 1 ? "" : "s",
+		               free_caches == 1 ? "s" : "");
+	} else if (count_caches(door->config, false) == 0) {
+		row.state = MEASURE_HELD;
+		(void)snprintf(row.detail, sizeof(row.detail),
+		               "no cache has a signing key");
+	} else if (!said) {
+		(void)snprintf(row.detail, sizeof(row.detail),
+		               "no store was asked yet; nothing is signed "
+		               "before one has answered");
+	} else {
+		row.state = works ? MEASURE_HELD : MEASURE_ABSENT;
+		(void)snprintf(row.detail, sizeof(row.detail), "%.150s", said);
+	}
+	return row;
+}
+
 static int fill_measures(const struct door *door, struct agent_status *status)
 {
+	struct report audit = { .process = "door" };
 	const struct report *launcher = door->start->launcher_report;
-	size_t total =
-		launcher->count + door->own.count + door->vault_measure_count;
+	size_t total = launcher->count + door->own.count +
+	               door->vault_measure_count + 2;
 	struct agent_measure *out = calloc(total, sizeof(*out));
 
 	if (!out)
@@ -80,6 +161,9 @@ static int fill_measures(const struct door *door, struct agent_status *status)
 	out += launcher->count;
 	memcpy(out, door->own.measures, door->own.count * sizeof(*out));
 	out += door->own.count;
+	describe_audit(door, &audit);
+	*out++ = audit.measures[0];
+	*out++ = describe_attestation(door);
 	memcpy(out, door->vault_measures,
 	       door->vault_measure_count * sizeof(*out));
 	return 0;

@@ -1,18 +1,21 @@
 /* askpass.h - asks a person yes or no
  *
- * By $NIXCACHE_ASKPASS, by $SSH_ASKPASS, or on the terminal where the agent runs
- * in the foreground.  One question at a time.
+ * By $NIXCACHE_ASKPASS, else $SSH_ASKPASS, else on the terminal that the agent
+ * runs in, in the foreground.  One question at a time.
  */
 #pragma once
 
 #include "agent/launcher/child.h"
+#include "agent/launcher/terminal.h"
 #include "agent/wire_errand.h"
 
+/* All zero: nothing is asked. */
 struct askpass {
 	bool is_asking;
 	uint64_t tag;
 	long long deadline_ms;
-	struct child child;
+	struct child child;       /* a program asks, or */
+	struct terminal terminal; /* we do */
 };
 
 /* True: askpass_step() will say what came of it.  False: ret_done says why

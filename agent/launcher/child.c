@@ -19,37 +19,52 @@
 
 void child_init(struct child *child)
 {
-	*child = (struct child){ .watch = -1, .err = -1, .pty = -1 };
-	buffer_init(&child->said, CHILD_STDERR_MAX);
+	*child = (struct child){
+		.watch = -1,
+		.err = -1,
+		.out = -1,
+		.pty = -1,
+	};
+	buffer_init(&child->said, CHILD_SAID_MAX);
+	buffer_init(&child->printed, CHILD_SAID_MAX);
 }
 
 static void forget(struct child *child)
 {
 	close_at(&child->watch);
 	close_at(&child->err);
+	close_at(&child->out);
 	close_at(&child->pty);
 	buffer_clear(&child->said);
+	buffer_clear(&child->printed);
 	child_init(child);
 }
 
+/* What becomes the child's own descriptors. */
+struct ends {
+	const char *terminal; /* NULL: no standard input */
+	int out;
+	int err;
+};
+
 /* A fresh session, usual signals, nothing open but 0 to 3. */
 static int add_actions(posix_spawn_file_actions_t *actions,
-                       const struct child_start *start, const char *terminal,
-                       int err)
+                       const struct child_start *start, const struct ends *ends)
 {
-	const char *in = terminal ? terminal : "/dev/null";
+	const char *in = ends->terminal ? ends->terminal : "/dev/null";
 	int rc;
 
 	/* The first terminal that the leader of a session opens becomes its
 	 * controlling one. */
-	rc = posix_spawn_file_actions_addopen(actions, STDIN_FILENO, in,
-	                                      terminal ? O_RDWR : O_RDONLY, 0);
+	rc = posix_spawn_file_actions_addopen(
+		actions, STDIN_FILENO, in, ends->terminal ? O_RDWR : O_RDONLY,
+		0);
 	if (rc == 0) {
-		rc = posix_spawn_file_actions_adddup2(actions, start->out,
+		rc = posix_spawn_file_actions_adddup2(actions, ends->out,
 		                                      STDOUT_FILENO);
 	}
 	if (rc == 0) {
-		rc = posix_spawn_file_actions_adddup2(actions, err,
+		rc = posix_spawn_file_actions_adddup2(actions, ends->err,
 		                                      STDERR_FILENO);
 	}
 	if (rc == 0 && start->input >= 0) {
@@ -86,7 +101,7 @@ static int set_attributes(posix_spawnattr_t *attributes)
 /* posix_spawn() and not fork(): the child never has this process's memory, so
  * a service account token in secret memory, which a fork would not inherit,
  * can still be one of the strings of envp. */
-static int spawn(const struct child_start *start, const char *terminal, int err,
+static int spawn(const struct child_start *start, const struct ends *ends,
                  pid_t *ret_pid)
 {
 	posix_spawn_file_actions_t actions;
@@ -106,7 +121,7 @@ static int spawn(const struct child_start *start, const char *terminal, int err,
 	/* It takes them as execve() does, and writes to neither. */
 	memcpy(&argv, &start->argv, sizeof(argv));
 	memcpy(&envp, &start->envp, sizeof(envp));
-	rc = add_actions(&actions, start, terminal, err);
+	rc = add_actions(&actions, start, ends);
 	if (rc == 0)
 		rc = set_attributes(&attributes);
 	if (rc == 0) {
@@ -118,24 +133,43 @@ static int spawn(const struct child_start *start, const char *terminal, int err,
 	return rc;
 }
 
-int child_run(struct child *child, const struct child_start *start)
+/* A pipe from the child; ours does not block. */
+static int open_pipe(int *ret_ours, int *ret_theirs)
 {
-	char terminal[PTY_NAME_SIZE];
-	cleanup_close int theirs = -1;
-	int ends[2], rc;
+	int ends[2];
 
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return -errno;
-	child->err = ends[0];
-	theirs = ends[1];
-	child->has_pty = start->has_pty;
-	rc = fd_set_nonblocking(child->err);
-	if (rc == 0 && start->has_pty)
-		rc = pty_open(&child->pty, terminal);
-	if (rc == 0) {
-		rc = spawn(start, start->has_pty ? terminal : NULL, theirs,
-		           &child->pid);
+	*ret_ours = ends[0];
+	*ret_theirs = ends[1];
+	return fd_set_nonblocking(ends[0]);
+}
+
+static int start_in(struct child *child, const struct child_start *start)
+{
+	cleanup_close int err = -1, out = -1;
+	char terminal[PTY_NAME_SIZE];
+	struct ends ends = { .out = start->out };
+	int rc = open_pipe(&child->err, &err);
+
+	ends.err = err;
+	if (rc == 0 && start->keeps_output) {
+		rc = open_pipe(&child->out, &out);
+		ends.out = out;
 	}
+	if (rc == 0 && start->has_pty) {
+		rc = pty_open(&child->pty, terminal);
+		ends.terminal = terminal;
+	}
+	return rc < 0 ? rc : spawn(start, &ends, &child->pid);
+}
+
+int child_run(struct child *child, const struct child_start *start)
+{
+	int rc;
+
+	child->has_pty = start->has_pty;
+	rc = start_in(child, start);
 	if (rc < 0) {
 		child->pid = 0;
 		forget(child);
@@ -172,7 +206,7 @@ void child_stop(struct child *child)
 
 size_t child_poll(const struct child *child, struct pollfd fds[CHILD_POLL_MAX])
 {
-	const int all[] = { child->watch, child->err, child->pty };
+	const int all[] = { child->watch, child->err, child->out, child->pty };
 	size_t count = 0;
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
@@ -220,6 +254,7 @@ int child_step(struct child *child, int *ret_status)
 
 	drain(&child->pty, NULL);
 	drain(&child->err, &child->said);
+	drain(&child->out, &child->printed);
 	rc = waitid(P_PIDFD, (id_t)child->watch, &end,
 	            WEXITED | WNOHANG | WNOWAIT);
 	if (rc < 0 && errno == EINTR)
@@ -236,6 +271,7 @@ int child_step(struct child *child, int *ret_status)
 	}
 	child->pid = 0;
 	drain(&child->err, &child->said);
+	drain(&child->out, &child->printed);
 	*ret_status = rc < 0 ? -1
 	              : end.si_code == CLD_EXITED
 	                      ? end.si_status

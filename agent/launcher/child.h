@@ -1,4 +1,4 @@
-/* child.h - a program that writes a secret into the pipe, watched to its end
+/* child.h - a program that brings a secret or an answer, watched to its end
  *
  * Its end is its exit, never an end of file: op may leave a daemon behind that
  * holds every descriptor open.  Nothing here blocks.
@@ -10,26 +10,29 @@
 #include <poll.h>
 #include <sys/types.h>
 
-#define CHILD_STDERR_MAX 16384
-#define CHILD_POLL_MAX   3
+#define CHILD_SAID_MAX 16384
+#define CHILD_POLL_MAX 4
 
 struct child_start {
 	const char *path;
 	const char *const *argv; /* NULL-terminated, as is envp */
 	const char *const *envp;
-	int out;      /* becomes standard output */
-	int input;    /* becomes descriptor 3; -1: none */
-	bool has_pty; /* a terminal of its own as standard input */
+	int out;           /* becomes standard output */
+	int input;         /* becomes descriptor 3; -1: none */
+	bool has_pty;      /* a terminal of its own as standard input */
+	bool keeps_output; /* child.printed gets it, and out is nothing */
 };
 
 struct child {
 	pid_t pid; /* and process group, and session; 0: none */
 	int watch; /* a pidfd */
 	int err;   /* what it says on standard error */
+	int out;   /* what it prints, unless that goes elsewhere */
 	int pty;   /* what it says to its terminal: read, never kept */
 	bool has_pty;
 	bool is_killed;
-	struct buffer said; /* the last CHILD_STDERR_MAX bytes of err */
+	struct buffer said;    /* the last CHILD_SAID_MAX bytes of err */
+	struct buffer printed; /* and of out */
 };
 
 /* Nothing runs; ready for child_start. */
@@ -48,5 +51,5 @@ void child_kill(struct child *child);
 size_t child_poll(const struct child *child, struct pollfd fds[CHILD_POLL_MAX]);
 
 /* 1: it has ended; *ret_status as the shell says it (128 and the signal), or
- * -1 if that is lost; said is complete.  0: not yet. */
+ * -1 if that is lost; said and printed are complete.  0: not yet. */
 must_check int child_step(struct child *child, int *ret_status);

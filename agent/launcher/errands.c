@@ -1,6 +1,5 @@
 #include "agent/launcher/errands.h"
 
-#include "agent/launcher/nix_store.h"
 #include "agent/launcher/peer_look.h"
 #include "protocol/base/exit_status.h"
 
@@ -24,28 +23,30 @@ int errands_do(struct launcher *l, struct errand *errand)
 		.tag = errand->tag,
 		.fd = -1,
 	};
+	bool is_answered = true;
 
 	switch (errand->kind) {
 	case ERRAND_PEER:
 		peer_look(errand, &done);
 		break;
 	case ERRAND_STORE:
-		nix_store_open(l->config, &done);
+		nix_store_open(&l->nix_store, l->config->nix_store, &done);
 		break;
 	case ERRAND_ROTATE:
 		audit_file_rotate(&l->audit, errand->number, &done);
 		break;
 	case ERRAND_ASK:
-		if (askpass_begin(&l->asking, errand, &done))
-			return 0; /* errands_step() answers */
+		/* Else errands_step() answers. */
+		is_answered = !askpass_begin(&l->asking, errand, &done);
 		break;
 	case ERRAND_STOP_ASKING:
 		askpass_stop(&l->asking, errand->tag);
-		return 0;
+		is_answered = false;
+		break;
 	}
 	if (errand->fd >= 0)
 		(void)close(errand->fd);
-	return answer(l, &done);
+	return is_answered ? answer(l, &done) : 0;
 }
 
 void errands_poll(const struct launcher *l, struct pollfd *fds)
@@ -64,6 +65,7 @@ void errands_step(struct launcher *l)
 {
 	struct errand done = { .kind = ERRAND_ASK, .fd = -1 };
 
+	nix_store_reap(&l->nix_store);
 	if (askpass_step(&l->asking, &done) && answer(l, &done) < 0)
 		launcher_end(l, EXIT_FAILED);
 }
@@ -76,5 +78,6 @@ void errands_forget(struct launcher *l)
 void errands_close(struct launcher *l)
 {
 	errands_forget(l);
+	nix_store_close(&l->nix_store);
 	audit_file_close(&l->audit);
 }

@@ -14,10 +14,12 @@
 
 #include <sys/types.h>
 
+#define LAUNCHER_WATCHED_MAX 2
+
 /* What a forked role is given; it closes every descriptor but these. */
 struct role_start {
 	const struct config *config;
-	const struct report *report; /* the launcher's measures */
+	struct report *report; /* the launcher's measures, for the door */
 	pid_t launcher_pid;
 	int launcher; /* door: packets */
 	int intake;   /* vault: read end of the secrets pipe */
@@ -46,8 +48,10 @@ struct launcher_start {
 	bool is_weak_memory_allowed; /* --allow-weak memory */
 	const struct agent_listener *listeners;
 	size_t listener_count;
-	int watched; /* pidfd of the command or job served, -1: none */
-	int *ready;  /* ready.h: told and closed once the agent answers */
+	bool is_job; /* a short lifetime, and the end with it */
+	/* pidfds of the command and of the job, -1: none: ends with either */
+	int watched[LAUNCHER_WATCHED_MAX];
+	int *ready; /* ready.h: told and closed once the agent answers */
 	bool is_prefetch;
 	struct report *report; /* rows may be added until the door starts */
 };

@@ -116,13 +116,51 @@ int privileges_drop(struct report *report)
 	return 0;
 }
 
-int privileges_refuse_new(struct report *report)
+/* What reaches the memory of others in spite of Landlock: the kernel lets
+ * CAP_PERFMON (and CAP_SYS_ADMIN, which holds it) read environments and maps
+ * without asking further (measured), and the others change the kernel or read
+ * all of its memory. */
+static const unsigned reaching[] = {
+	CAP_BPF,      CAP_CHECKPOINT_RESTORE, CAP_PERFMON,    CAP_SYS_ADMIN,
+	CAP_SYS_BOOT, CAP_SYS_MODULE,         CAP_SYS_PTRACE, CAP_SYS_RAWIO,
+};
+
+int privileges_drop_reach(void)
+{
+	struct __user_cap_data_struct sets[2] = { { 0 }, { 0 } };
+	uint32_t drop[2] = { 0, 0 };
+	int rc = capability_get(sets);
+
+	if (rc < 0)
+		return rc;
+	for (size_t i = 0; i < sizeof(reaching) / sizeof(reaching[0]); i++) {
+		/* Needs CAP_SETPCAP; without, no_new_privs keeps it out of
+		 * reach. */
+		(void)prctl(PR_CAPBSET_DROP, (unsigned long)reaching[i], 0UL,
+		            0UL, 0UL);
+		drop[reaching[i] / 32] |= 1U << reaching[i] % 32;
+	}
+	for (size_t i = 0; i < 2; i++) {
+		sets[i].effective &= ~drop[i];
+		sets[i].permitted &= ~drop[i];
+		sets[i].inheritable &= ~drop[i];
+	}
+	return capability_set(sets);
+}
+
+int privileges_forbid_new(void)
 {
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1UL, 0UL, 0UL, 0UL) < 0)
 		return -errno;
-	if (prctl(PR_GET_NO_NEW_PRIVS, 0UL, 0UL, 0UL, 0UL) != 1)
-		return -EPERM;
+	return prctl(PR_GET_NO_NEW_PRIVS, 0UL, 0UL, 0UL, 0UL) == 1 ? 0 : -EPERM;
+}
 
+int privileges_refuse_new(struct report *report)
+{
+	int rc = privileges_forbid_new();
+
+	if (rc < 0)
+		return rc;
 	report_add(report, "no new privileges", MEASURE_HELD,
 	           "no exec gives any back");
 	return 0;

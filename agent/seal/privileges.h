@@ -18,3 +18,11 @@ must_check int privileges_drop(struct report *report);
 
 /* No exec gives any back.  0 or -errno. */
 must_check int privileges_refuse_new(struct report *report);
+
+/* For a process that goes on to use what else it has.  Each 0 or -errno. */
+
+/* Capabilities that reach other processes' memory, or the kernel. */
+must_check int privileges_drop_reach(void);
+
+/* No exec gives any privilege: setuid, setgid and file capabilities. */
+must_check int privileges_forbid_new(void);

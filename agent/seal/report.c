@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 void report_add(struct report *report, const char *name,
                 enum measure_state state, const char *detail, ...)
@@ -20,4 +21,12 @@ void report_add(struct report *report, const char *name,
 	(void)vsnprintf(measure->detail, sizeof(measure->detail), detail, args);
 	va_end(args);
 	report->count++;
+}
+
+void report_replace(struct report *report, const struct agent_measure *measure)
+{
+	for (size_t i = 0; i < report->count; i++) {
+		if (strcmp(report->measures[i].name, measure->name) == 0)
+			report->measures[i] = *measure;
+	}
 }

@@ -36,6 +36,14 @@ static const char *const op_names[] = {
 	"OP_DEVICE",
 };
 
+/* Not NIX_REMOTE: who runs a daemon names its store. */
+static const char *const nix_names[] = {
+	"NIX_BIN_DIR",         "NIX_CONFIG",     "NIX_CONF_DIR",
+	"NIX_DATA_DIR",        "NIX_LOG_DIR",    "NIX_STATE_DIR",
+	"NIX_STORE_DIR",       "XDG_DATA_HOME",  "XDG_STATE_HOME",
+	"NIX_USER_CONF_FILES", "XDG_CACHE_HOME",
+};
+
 static bool has_name(const char *entry, const char *name)
 {
 	size_t len = strlen(name);
@@ -106,4 +114,15 @@ void env_add_op(struct env *env, const char *token)
 		if (text_has_prefix(*entry, "OP_SESSION_"))
 			add(env, *entry);
 	}
+}
+
+void env_add_askpass(struct env *env)
+{
+	add(env, "SSH_ASKPASS_PROMPT=confirm"); /* ssh(1) */
+}
+
+void env_add_nix(struct env *env)
+{
+	for (size_t i = 0; i < sizeof(nix_names) / sizeof(*nix_names); i++)
+		add_named(env, nix_names[i]);
 }

@@ -26,3 +26,9 @@ void env_init_child(struct env *env);
 
 /* What op needs above that.  token: "OP_SERVICE_ACCOUNT_TOKEN=..." or NULL. */
 void env_add_op(struct env *env, const char *token);
+
+/* What makes a program that asks for passwords ask yes or no instead. */
+void env_add_askpass(struct env *env);
+
+/* What says where Nix's stores and settings are; not NIX_REMOTE. */
+void env_add_nix(struct env *env);

@@ -24,6 +24,7 @@ enum object_key_kind {
 	OBJECT_KEY_REALISATION,
 	OBJECT_KEY_BUILD_TRACE,
 };
+#define OBJECT_KEY_KIND_COUNT (OBJECT_KEY_BUILD_TRACE + 1)
 
 enum object_key_kind object_key_kind(const char *key, size_t len);
 

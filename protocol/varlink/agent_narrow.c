@@ -118,6 +118,8 @@ int narrow_call_decode(const struct varlink_call *call,
 	            call->parameters, RECORD_STRICT);
 	record_copy_text(&r, NARROW_FIELD_SCOPE, narrow.scope,
 	                 sizeof(narrow.scope));
+	if (record_has(&r, NARROW_FIELD_SCOPE) && narrow.scope[0] == '\0')
+		record_refuse(&r, NARROW_FIELD_SCOPE);
 	read_allow(&r, &narrow);
 	read_texts(&r, NARROW_FIELD_CACHES, AGENT_CACHES_MAX,
 	           AGENT_CACHE_NAME_MAX, &narrow.caches);

@@ -1,8 +1,8 @@
 #include "protocol/varlink/call.h"
 
+#include "protocol/varlink/json_read.h"
 #include "protocol/varlink/json_write.h"
 #include "protocol/varlink/record.h"
-#include "protocol/varlink/scan.h"
 
 #include <json-c/json.h>
 
@@ -44,47 +44,11 @@ static const struct shape reply_shape = {
 	"reply", reply_fields, sizeof(reply_fields) / sizeof(reply_fields[0])
 };
 
-static void put_json(struct json_object **slot)
-{
-	(void)json_object_put(*slot);
-}
-
-#define cleanup_json __attribute__((__cleanup__(put_json)))
-
-static void free_tokener(struct json_tokener **slot)
-{
-	if (*slot)
-		json_tokener_free(*slot);
-}
-
 static int parse_json(struct bytes frame, struct json_object **ret_object)
 {
-	__attribute__((
-		__cleanup__(free_tokener))) struct json_tokener *tokener = NULL;
-	struct json_object *object;
-	int rc;
-
 	if (frame.len >= VARLINK_FRAME_MAX)
 		return -EBADMSG;
-	rc = scan_check(frame);
-	if (rc < 0)
-		return rc;
-
-	/* json-c counts the scalars inside the innermost object as a level. */
-	tokener = json_tokener_new_ex(SCAN_DEPTH_MAX + 1);
-	if (!tokener)
-		return -ENOMEM;
-	json_tokener_set_flags(tokener,
-	                       JSON_TOKENER_STRICT |
-	                               JSON_TOKENER_ALLOW_TRAILING_CHARS);
-	object = json_tokener_parse_ex(tokener, (const char *)frame.data,
-	                               (int)frame.len);
-	/* The text is well-formed, so what is left to fail is memory. */
-	if (!object)
-		return -ENOMEM;
-
-	*ret_object = object;
-	return 0;
+	return json_read(frame, ret_object);
 }
 
 /* A reference of our own, so that the envelope can go. */

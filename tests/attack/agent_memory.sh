@@ -7,13 +7,16 @@
 [[ $(id -u) == 0 ]] || tap_skip_all "only root can try root's readers"
 prey_begin "$@"
 
-count=1000
+count=20000
 touch "$W/since"
+prey_token=ops_$(head -c 60 /dev/urandom | base64 -w 0)
 prey_secrets
 prey_op "$W/h/bin"
 prey_config
-agent_start
-"$client" unlock -q
+OP_SERVICE_ACCOUNT_TOKEN=$prey_token agent_start
+check '"op" is asked with a token' "$client" unlock -q
+check 'which it gets' grep -q '^env OP_SERVICE_ACCOUNT_TOKEN=' \
+	"$W/h/bin/op.report"
 check_same "$count signatures and $count URLs are made" "$count $count" \
 	"$(prey_use $count)"
 mapfile -t processes < <(agent_processes)
@@ -28,7 +31,7 @@ route_hits() {
 	grep -qE "^route $1: [0-9]+ bytes, [1-9][0-9]* hits$" <<<"$said"
 }
 
-routes='mem vm_readv ptrace'
+routes='mem vm_readv ptrace registers'
 ! command -v gcore >/dev/null || routes+=' gcore'
 for pid in "${processes[@]}"; do
 	said=$(prey_attack memory "$pid")
@@ -41,9 +44,18 @@ check_same 'after all that it still signs' '1 1' "$(prey_use 1)"
 
 prey_hold
 said=$(prey_attack memory "$prey_pid")
-for route in $routes; do
+for route in ${routes/registers/}; do
 	check "$route finds them in a plain process" route_hits "$route"
 done
+base64 -d <<<"${key_secret#*:}" | setpriv --pdeathsig KILL -- \
+	"$attacks/prey_registers" &
+holder=$!
+wait_for 10 grep -q 'State:.T' "/proc/$holder/status"
+said=$(prey_attack memory "$holder")
+check 'registers finds them in one that has them there alone' \
+	route_hits registers
+kill -KILL $holder
+wait 2>/dev/null
 
 # Traces: arguments and environments of all processes, and files.
 places=("$W" /tmp /var/tmp /dev/shm /run)

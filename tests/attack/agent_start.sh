@@ -37,10 +37,12 @@ for mode in mem ptrace; do
 	done
 	check "what hides in main() only is lost to $mode" \
 		grep -qE ', [1-9][0-9]* (hits|registers)' <<<"$said"
+	[[ $mode == ptrace ]] || check_fails 'and what was caught still reads' \
+		grep -q ', 0 bytes' <<<"$said"
 	echo "# at try $i: $said"
 
 	lost=0 caught=0 ended=0
-	for ((i = 1; i <= tries; i++)); do
+	for ((i = 1; i <= tries && lost == 0; i++)); do
 		attack $mode "$W/unlock" "$agent" -D -q || lost=$((lost + 1))
 		[[ ! $said =~ caught\ $mode:\ [1-9] ]] || caught=$((caught + 1))
 		[[ ! $said =~ ended\ with\ 71 ]] || ended=$((ended + 1))

@@ -1,7 +1,8 @@
 /* attack_memory PID [ROUTE] < NEEDLES
  *
  * Reads all memory of a process by every route there is (mem, vm_readv, ptrace,
- * gcore), or by the one that is named, and says how often the needles (see needles.h) are in it:
+ * gcore) and its registers, or by the one route that is named, and says how
+ * often the needles (see needles.h) are in it:
  *
  *   route mem: 9412608 bytes, 0 hits
  *   route ptrace: refused: Operation not permitted
@@ -12,6 +13,7 @@
 #include "protocol/base/number.h"
 #include "tests/attack/needles.h"
 
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -32,12 +34,13 @@ enum route {
 	ROUTE_MEM,
 	ROUTE_VM_READV,
 	ROUTE_PTRACE,
+	ROUTE_REGISTERS,
 	ROUTE_GCORE,
 	ROUTE_COUNT,
 };
 
 static const char *const route_names[] = { "mem", "vm_readv", "ptrace",
-	                                   "gcore" };
+	                                   "registers", "gcore" };
 _Static_assert(sizeof(route_names) / sizeof(route_names[0]) == ROUTE_COUNT,
                "every route has a name");
 
@@ -85,6 +88,7 @@ static ssize_t read_some(const struct attack *attack, unsigned long address,
 		return process_vm_readv(attack->pid, &local, 1, &remote, 1, 0);
 	case ROUTE_PTRACE:
 		return peek(attack->pid, address, out, len);
+	case ROUTE_REGISTERS:
 	case ROUTE_COUNT:
 		break;
 	}
@@ -189,7 +193,23 @@ static int attack_mem(struct attack *attack)
 	return rc;
 }
 
-static int attack_ptrace(struct attack *attack)
+/* Each set in a window of its own; what a processor has not is passed over. */
+static int scan_registers(struct attack *attack)
+{
+	static const long sets[] = { NT_PRSTATUS, NT_PRFPREG, NT_X86_XSTATE };
+
+	for (size_t i = 0; i < sizeof(sets) / sizeof(sets[0]); i++) {
+		struct iovec into = { attack->window, CHUNK };
+
+		attack->tail = 0;
+		if (ptrace(PTRACE_GETREGSET, attack->pid, sets[i], &into) == 0)
+			search(attack, 0, into.iov_len);
+	}
+	return attack->byte_count > 0 ? 0 : -errno;
+}
+
+static int attack_stopped(struct attack *attack,
+                          int (*scan_it)(struct attack *attack))
 {
 	const pid_t pid = attack->pid;
 	int rc;
@@ -200,7 +220,7 @@ static int attack_ptrace(struct attack *attack)
 	    waitpid(pid, NULL, __WALL) != pid)
 		return -errno;
 
-	rc = scan_maps(attack);
+	rc = scan_it(attack);
 	(void)ptrace(PTRACE_DETACH, pid, NULL, NULL);
 	return rc;
 }
@@ -270,7 +290,9 @@ static int attack_by(struct attack *attack)
 	case ROUTE_VM_READV:
 		return scan_maps(attack);
 	case ROUTE_PTRACE:
-		return attack_ptrace(attack);
+		return attack_stopped(attack, scan_maps);
+	case ROUTE_REGISTERS:
+		return attack_stopped(attack, scan_registers);
 	case ROUTE_GCORE:
 		return attack_gcore(attack);
 	case ROUTE_COUNT:

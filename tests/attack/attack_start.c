@@ -5,10 +5,11 @@
  * or to seize it and what it forks.  WHEN is a command for /bin/sh that ends when the program has
  * its secrets; then what was caught is used.
  *
- *   caught mem: 7 of 5231 attempts, 0 hits
+ *   caught mem: 7 of 5231 attempts, 0 hits, 0 bytes
  *   caught ptrace: 1 of 17 attempts, 0 registers, ended with 71
  *
- * Exit status 0: nothing came of it; 1: needles were read, or the registers of
+ * The bytes are those of the program itself that what was caught still reads.
+ * Exit status 0: nothing came of it; 1: anything was read, or the registers of
  * a process that has the secrets; 2: wrong usage.
  */
 #include "protocol/base/cleanup.h"
@@ -16,6 +17,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,23 +57,28 @@ static int open_of(pid_t pid, const char *name)
 	return open(path, O_RDONLY | O_CLOEXEC);
 }
 
-/* Later is better: after an exec the earlier one leads nowhere. */
+/* Later is better: after an exec the earlier one leads nowhere.  But the last
+ * may come in time for the one file and too late for the other. */
 static void catch_memory(struct attack *attack, size_t i)
 {
 	const pid_t pid = attack->program + (pid_t)i;
 	struct caught *caught = &attack->caught[i];
-	int mem = open_of(pid, "mem");
+	struct caught next = { open_of(pid, "mem"), -1 };
 
 	attack->attempts += i == 0 ? 1 : 0;
-	if (mem < 0)
+	if (next.mem < 0)
 		return;
+	next.maps = open_of(pid, "maps");
+	if (next.maps < 0) {
+		(void)close(next.mem);
+		return;
+	}
 	attack->catches += i == 0 ? 1 : 0;
 	if (caught->mem >= 0) {
 		(void)close(caught->mem);
 		(void)close(caught->maps);
 	}
-	caught->mem = mem;
-	caught->maps = open_of(pid, "maps");
+	*caught = next;
 }
 
 static void seize(struct attack *attack)
@@ -115,8 +122,14 @@ static bool take_events(struct attack *attack)
 	return true;
 }
 
+/* What came of what was caught. */
+struct gain {
+	unsigned long hits;
+	unsigned long bytes;
+};
+
 static void search_range(struct attack *attack, int mem, unsigned long start,
-                         unsigned long end, unsigned long *hits)
+                         unsigned long end, struct gain *gain)
 {
 	size_t tail = 0;
 
@@ -130,7 +143,8 @@ static void search_range(struct attack *attack, int mem, unsigned long start,
 		if (n <= 0)
 			return;
 		while (needles_find(attack->needles, window, &at))
-			(*hits)++;
+			gain->hits++;
+		gain->bytes += (unsigned long)n;
 		start += (unsigned long)n;
 		tail = window.len < NEEDLE_LEN_MAX ? window.len
 		                                   : NEEDLE_LEN_MAX;
@@ -139,7 +153,7 @@ static void search_range(struct attack *attack, int mem, unsigned long start,
 }
 
 static void search_maps(struct attack *attack, FILE *maps, int mem,
-                        unsigned long *hits)
+                        struct gain *gain)
 {
 	unsigned long from, to;
 	char line[512];
@@ -148,25 +162,29 @@ static void search_maps(struct attack *attack, FILE *maps, int mem,
 		/* NOLINTNEXTLINE(cert-err34-c): the kernel wrote it */
 		if (sscanf(line, "%lx-%lx ", &from, &to) == 2 &&
 		    !strstr(line, "[vsyscall]"))
-			search_range(attack, mem, from, to, hits);
+			search_range(attack, mem, from, to, gain);
 	}
 }
 
-static unsigned long search_caught(struct attack *attack)
+/* Neighbours by number may be anybody's: of them only the hits count. */
+static struct gain search_caught(struct attack *attack)
 {
-	unsigned long hits = 0;
+	struct gain all = { 0, 0 };
 
 	for (size_t i = 0; i < FAMILY; i++) {
 		const struct caught *caught = &attack->caught[i];
 		FILE *maps = caught->maps >= 0 ? fdopen(caught->maps, "r")
 		                               : NULL;
+		struct gain gain = { 0, 0 };
 
 		if (!maps)
 			continue;
-		search_maps(attack, maps, caught->mem, &hits);
+		search_maps(attack, maps, caught->mem, &gain);
 		(void)fclose(maps);
+		all.hits += gain.hits;
+		all.bytes += i == 0 ? gain.bytes : 0;
 	}
-	return hits;
+	return all;
 }
 
 /* Of the program, if it is still held: a tracer then makes it do anything. */
@@ -186,12 +204,30 @@ static unsigned long take_registers(const struct attack *attack)
 	                                                                 : 0;
 }
 
+/* The first processor we may have, or any but that: who watches another's
+ * first moment must run beside it. */
+static void take_processor(bool is_first)
+{
+	cpu_set_t ours, all;
+	size_t first = 0;
+
+	if (sched_getaffinity(0, sizeof(all), &all) < 0 || CPU_COUNT(&all) < 2)
+		return;
+	while (!CPU_ISSET(first, &all))
+		first++;
+	CPU_ZERO(&ours);
+	CPU_SET(first, &ours);
+	CPU_CLR(first, &all);
+	(void)sched_setaffinity(0, sizeof(ours), is_first ? &ours : &all);
+}
+
 /* Whichever side comes first makes it a group, to be killed as one. */
 static pid_t start(char *const argv[])
 {
 	pid_t pid = fork();
 
 	if (pid == 0) {
+		take_processor(false);
 		(void)setpgid(0, 0);
 		(void)execv(argv[0], argv);
 		_exit(127);
@@ -226,26 +262,32 @@ static void end(const struct attack *attack)
 	(void)waitpid(attack->when, NULL, 0);
 }
 
-static unsigned long report(struct attack *attack)
+static bool report(struct attack *attack)
 {
-	unsigned long gain = attack->is_ptrace ? take_registers(attack)
-	                                       : search_caught(attack);
+	struct gain gain = { 0, 0 };
+	unsigned long registers = 0;
 
-	(void)printf("caught %s: %lu of %lu attempts, %lu %s",
+	(void)printf("caught %s: %lu of %lu attempts, ",
 	             attack->is_ptrace ? "ptrace" : "mem", attack->catches,
-	             attack->attempts, gain,
-	             attack->is_ptrace ? "registers" : "hits");
+	             attack->attempts);
+	if (attack->is_ptrace) {
+		registers = take_registers(attack);
+		(void)printf("%lu registers", registers);
+	} else {
+		gain = search_caught(attack);
+		(void)printf("%lu hits, %lu bytes", gain.hits, gain.bytes);
+	}
 	if (attack->has_ended && WIFEXITED(attack->status))
 		(void)printf(", ended with %d", WEXITSTATUS(attack->status));
 	(void)printf("\n");
-	return gain;
+	return registers > 0 || gain.hits > 0 || gain.bytes > 0;
 }
 
 int main(int argc, char **argv)
 {
 	cleanup_free struct attack *attack = calloc(1, sizeof(*attack));
 	struct needles *needles = needles_read(STDIN_FILENO);
-	unsigned long gain;
+	bool has_gained;
 
 	if (argc < 4 || !attack || !needles) {
 		(void)fprintf(stderr, "usage: attack_start mem|ptrace WHEN "
@@ -262,9 +304,10 @@ int main(int argc, char **argv)
 	attack->program = start(argv + 3);
 	if (attack->when < 0 || attack->program < 0)
 		return 2;
+	take_processor(true);
 	run(attack);
-	gain = report(attack);
+	has_gained = report(attack);
 	end(attack);
 	needles_free(needles);
-	return gain > 0 ? 1 : 0;
+	return has_gained ? 1 : 0;
 }

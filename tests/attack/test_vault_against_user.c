@@ -153,7 +153,7 @@ static void be_a_short_launcher(int out)
 		_exit(1);
 	holder = fork();
 	if (holder == 0) {
-		(void)alarm(60);
+		(void)alarm(10);
 		(void)pause();
 	}
 	if (fd_write_full(out, &holder, sizeof(holder)) == 0)

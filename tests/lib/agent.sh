@@ -19,8 +19,22 @@ agent_home() {
 	agent_socket=$XDG_RUNTIME_DIR/nixcache/agent.sock
 }
 
+# The agent asks the store of nix.sh what it may sign, unless a test says
+# otherwise: with nix-store, or with sign-policy = any in a cache.
 agent_config() {
-	printf '%s\n' "$@" >"$agent_conf"
+	printf '%s\n' "$@" >"$agent_conf" || return
+	[[ ${nix_root:-} ]] || return 0
+	grep -q '^nix-store' "$agent_conf" ||
+		agent_config_add "nix-store = $nix_root"
+}
+
+# A line for the section [agent], which is there or made.
+agent_config_add() {
+	if grep -q '^\[agent\]' "$agent_conf"; then
+		sed -i "s|^\[agent\].*|&\n$1|" "$agent_conf"
+	else
+		sed -i "1s|^|[agent]\n$1\n\n|" "$agent_conf"
+	fi
 }
 
 # key_make NAME: key_secret and key_public, and the secret in key_file.

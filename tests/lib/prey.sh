@@ -3,7 +3,7 @@
 #	prey_user "$@"           root runs the rest of the test as uid 65534
 #	prey_begin "$@"          flow_begin, and attacks= where the attacks are
 #	prey_secrets [NAME [S3]] key_secret, key_public, prey_s3_secret, and
-#	                         prey_needles to look for
+#	                         prey_needles to look for; of prey_token too if set
 #	prey_op FOLDER [ID]      op and its items there; config lines in prey_lines
 #	prey_config [STORE]      an S3 cache called main with these secrets
 #	prey_attack memory PID   an attack with the needles
@@ -27,7 +27,7 @@ prey_user() {
 	cp "$root/$script" "$place/$script"
 	cp "$1/agent/nixcache-agent" "$place/b/agent/"
 	cp "$1/client/nixcache" "$place/b/client/"
-	find "$1/tests/attack" -maxdepth 1 -type f -perm -100 \
+	find -H "$1/tests/attack" -maxdepth 1 -type f -perm -100 \
 		-exec cp {} "$place/b/tests/attack/" \;
 	chmod -R go+rX "$place"
 	chown -R 65534:65534 "$place"
@@ -68,16 +68,18 @@ access-key-id = op://Dev/prey/id
 secret-access-key = op://Dev/prey/secret"
 }
 
-# An S3 cache called main, of a server that nobody asks.
+# An S3 cache called main, of a server that nobody asks, which signs the made-up
+# paths of prey_use.
 prey_config() {
 	agent_config '[agent]' "op = $(dirname "$prey_op_items")/op" \
 		'[cache main]' \
 		"store = ${1:-s3://prey/nix?endpoint=s3.example.org&region=$prey_region}" \
-		"public-key = $key_public" "$prey_lines"
+		"public-key = $key_public" 'sign-policy = any' "$prey_lines"
 }
 
 prey_texts() {
 	printf 'signing %s\ns3 %s\n' "$key_secret" "$prey_s3_secret"
+	[[ ! ${prey_token:-} ]] || printf 'token %s\n' "$prey_token"
 }
 
 # The needles come by standard input.

@@ -5,7 +5,8 @@
 #	skip 'the moon is up' 'no window here'
 #	tap_end
 #
-# The plan comes last, so that a test which dies on its way has none.
+# The plan comes last, so that a test which dies on its way has none.  With
+# TAP_STOP in the environment it ends at the first check that fails.
 
 tap_number=0
 tap_failed=0
@@ -31,6 +32,7 @@ tap_fail() {
 	tap_failed=$((tap_failed + 1))
 	tap_line 'not ok' "$1"
 	[[ ! ${2:-} ]] || printf '%s\n' "$2" | tail -n 40 | sed 's/^/# /'
+	[[ ! ${TAP_STOP:-} ]] || exit 1
 }
 
 # The sentence holds when the command ends with 0.

@@ -54,6 +54,7 @@ curl/    : client/transfer/
 sodium   : agent/vault/ protocol/nix/key.c protocol/nix/key_secret.c protocol/base/text.c protocol/s3/sigv4.c
 openssl/ : protocol/base/digest.c
 seccomp  : agent/seal/
+systemd/ : agent/launcher/logind.c
 json-c/  : protocol/varlink/ client/ui/
 ini.h    : agent/config
 archive  : client/pack/

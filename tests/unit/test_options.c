@@ -164,7 +164,8 @@ static void wrong_usage_is_named_on_standard_error(void)
 		{ "x --idle 1w",
 		  "--idle takes a time such as 90s, 15m, 12h or never" },
 		{ "x --allow-weak all",
-		  "--allow-weak takes one of: memory, namespace, trace" },
+		  "--allow-weak takes memory, namespace, trace or "
+		  "confinement" },
 		{ "x -q --", "-- is followed by a command" },
 		{ "x -k make", "-k ends an agent and takes no command" },
 		{ "x -D make",

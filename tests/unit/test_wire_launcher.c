@@ -61,7 +61,7 @@ static void a_vault_comes_with_its_descriptor_and_nothing_else_does(void)
 	CHECK(wire_send_launcher(line.launcher, LAUNCHER_FETCH, line.door) ==
 	      0);
 	CHECK(wire_receive_launcher(line.door, &packet) == -EBADMSG);
-	CHECK(wire_send_launcher(line.launcher, LAUNCHER_VAULT, -1) == 0);
+	CHECK(wire_send_vault(line.launcher, LOCK_SLEEP, -1) == 0);
 	CHECK(wire_receive_launcher(line.door, &packet) == -EBADMSG);
 	CHECK(packet.type == LAUNCHER_QUIT && packet.fd == -2);
 
@@ -71,8 +71,14 @@ static void a_vault_comes_with_its_descriptor_and_nothing_else_does(void)
 
 	CHECK(wire_send_launcher(line.launcher, LAUNCHER_VAULT, line.door) ==
 	      0);
+	CHECK(wire_receive_launcher(line.door, &packet) == -EBADMSG);
+	CHECK(wire_send_vault(line.launcher, LOCK_REASON_LAST + 1, line.door) ==
+	      0);
+	CHECK(wire_receive_launcher(line.door, &packet) == -EBADMSG);
+
+	CHECK(wire_send_vault(line.launcher, LOCK_SLEEP, line.door) == 0);
 	CHECK(wire_receive_launcher(line.door, &packet) == 1);
-	CHECK(packet.type == LAUNCHER_VAULT);
+	CHECK(packet.type == LAUNCHER_VAULT && packet.reason == LOCK_SLEEP);
 	CHECK(fcntl(packet.fd, F_GETFD) == FD_CLOEXEC);
 	CHECK(close(packet.fd) == 0);
 	line_close(line);
@@ -99,6 +105,24 @@ static void an_outcome_comes_back_as_it_went(void)
 	CHECK(wire_send_outcome(line.launcher, LAUNCHER_FETCHED, &want) == 0);
 	CHECK(wire_receive_launcher(line.door, &packet) == 1);
 	CHECK(packet.outcome.is_ok && packet.outcome.detail[0] == '\0');
+	line_close(line);
+}
+
+static void a_measure_comes_as_it_went(void)
+{
+	struct line line = line_open();
+	struct agent_measure want = { .name = "n", .state = MEASURE_WEAKER };
+	struct launcher_packet packet;
+
+	memset(want.process, 'p', sizeof(want.process) - 1);
+	memset(want.detail, 'd', sizeof(want.detail) - 1);
+	CHECK(wire_send_measure(line.launcher, &want) == 0);
+	CHECK(wire_receive_launcher(line.door, &packet) == 1);
+	CHECK(packet.type == LAUNCHER_MEASURE && packet.fd == -1);
+	CHECK(packet.measure.state == MEASURE_WEAKER);
+	CHECK(strcmp(packet.measure.name, want.name) == 0);
+	CHECK(strcmp(packet.measure.process, want.process) == 0);
+	CHECK(strcmp(packet.measure.detail, want.detail) == 0);
 	line_close(line);
 }
 
@@ -150,6 +174,7 @@ int main(void)
 		  launcher_packets_come_in_order },
 		{ "a vault comes with its descriptor and nothing else does",
 		  a_vault_comes_with_its_descriptor_and_nothing_else_does },
+		{ "a measure comes as it went", a_measure_comes_as_it_went },
 		{ "an outcome comes back as it went",
 		  an_outcome_comes_back_as_it_went },
 		{ "broken packets are refused", broken_packets_are_refused },

@@ -32,6 +32,7 @@ struct scope {
 struct scope_item {
 	enum permission permission;
 	uint16_t cache;         /* or SCOPE_NO_CACHE */
+	const char *cache_name; /* for the rule; borrowed */
 	struct bytes key;       /* an object's key, or a listing's prefix */
 	const char *store_path; /* the name below the store, of a Sign */
 	uint64_t bytes;         /* of the archive, or of the body to be sent */
@@ -43,6 +44,13 @@ struct scope_item {
  * has the kind of nothing either. */
 bool scope_table_allows(enum scope_base base, enum permission permission,
                         enum object_key_kind kind);
+/* Somebody has decided that cell.  For tests: it is true of all. */
+bool scope_table_is_decided(enum permission permission,
+                            enum object_key_kind kind);
+
+/* How long a URL lasts whose request does not say: S3_EXPIRES_USUAL, or less
+ * where a layer gives less. */
+uint32_t scope_expires(const struct scope *scope);
 
 /* Every layer, without counting anything.  GATE_PASSED, or GATE_REFUSED with
  * PolicyDenied whose rule names the scope and what it lacks, or

@@ -2,8 +2,9 @@
  *
  * One connection to the daemon, which the launcher opens (the door cannot), and
  * questions of all clients pipelined over it, never blocking.  What was found
- * is remembered for as long as the client's connection lives; what was not
- * found, or found to be otherwise, is asked anew each time.
+ * to agree is remembered for as long as the client's connection lives, at most
+ * ATTESTED_MAX of it; what was not found, or found to be otherwise, is asked
+ * anew each time.
  */
 #pragma once
 
@@ -11,17 +12,20 @@
 #include "protocol/varlink/agent_sign.h"
 
 #define WITNESS_TIMEOUT_MS 30000 /* without a byte of the daemon */
+#define WITNESS_IDLE_MS    60000 /* without a question: no daemon is held */
 
 struct witness;        /* the connection to the daemon */
 struct witness_memory; /* what one client's connection has learnt */
 
 struct witness_question {
-	const char *store_dir;
+	uint64_t call;         /* no other call has or had it; not 0 */
+	const char *store_dir; /* borrowed for as long as the witness lives */
 	enum sign_policy policy;
-	const struct sign_call *sign; /* borrowed */
+	const struct sign_call *sign; /* borrowed; its paths are checked */
 };
 
-/* store: how errors call the store that is asked; borrowed. */
+/* store: how errors call the store that is asked; borrowed.  -ENOMEM, -EIO.
+ * Before sealing: it wants random bytes. */
 must_check int witness_new(const char *store, struct witness **ret_witness);
 void witness_free(struct witness *witness);
 
@@ -34,7 +38,7 @@ void witness_memory_free(struct witness *witness,
  * SIGN_BUILT_HERE also that it was built here.  GATE_WAITS: ask again, with the
  * same arguments, when witness_step() or witness_take_store() has said that
  * there is something new.  GATE_REFUSED: NotInStore, or PolicyDenied when no
- * store can be asked.  -ENOMEM. */
+ * store can be asked.  -ENOMEM, -EIO. */
 must_check int witness_check(struct witness *witness,
                              struct witness_memory **memory,
                              const struct witness_question *question,
@@ -55,6 +59,6 @@ long long witness_deadline_ms(const struct witness *witness);
 /* After poll(2), or the deadline.  True if whoever waits should ask again. */
 bool witness_step(struct witness *witness, short revents, long long now_ms);
 
-/* For the report: whether a daemon answers, as last seen.  NULL: not asked
- * yet. */
+/* For the report, a sentence: whether a daemon answers, as last seen.  NULL:
+ * none was asked yet. */
 const char *witness_describe(const struct witness *witness, bool *ret_works);
