@@ -3,6 +3,7 @@
 #include "agent/door/calls.h"
 #include "agent/door/dispatch.h"
 #include "agent/door/errands.h"
+#include "agent/door/share.h"
 #include "agent/door/submit.h"
 #include "protocol/base/cursor.h"
 #include "protocol/base/fd.h"
@@ -20,7 +21,6 @@ static struct error_reply locked_meanwhile(void)
 void events_forget_vault(struct door *door, const struct error_reply *why)
 {
 	bool was_committing = door->custody.is_committing;
-	bool had_vault = door->vault.fd >= 0;
 
 	if (door->custody.state == AGENT_UNLOCKED)
 		door->has_lost_secrets = true;
@@ -31,11 +31,6 @@ void events_forget_vault(struct door *door, const struct error_reply *why)
 		custody_locked(&door->custody);
 	calls_fail_all(door, WORK_AT_VAULT, why);
 	calls_fail_all(door, WORK_NEEDS_ROOM, why);
-	/* Before there is a first vault nothing is locked. */
-	if (had_vault) {
-		calls_fail_all(door, WORK_NEEDS_APPROVAL, why);
-		approvals_forget_all(door->approvals, clock_boot_ms());
-	}
 	if (was_committing)
 		calls_fail_all(door, WORK_NEEDS_UNLOCK, why);
 }
@@ -58,6 +53,11 @@ static void take_vault(struct door *door, int fd, enum lock_reason reason)
 
 	events_forget_vault(door, &locked);
 	events_note_locked(door, reasons[reason]);
+	/* Before there was a first vault nothing can have been locked. */
+	if (door->has_greeted && reason != LOCK_DIED) {
+		calls_fail_all(door, WORK_NEEDS_APPROVAL, &locked);
+		approvals_forget_all(door->approvals, clock_boot_ms());
+	}
 	vault_link_attach(&door->vault, fd);
 	for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
 		struct connection *c = &door->connections[i];
@@ -263,9 +263,15 @@ static int take_frame(struct door *door, const struct wire_frame *frame)
 		               : -EBADMSG;
 	}
 
+	if (door->vault.asked > 0)
+		door->vault.asked--;
 	c = find_caller(door, frame->tag);
-	if (c)
+	if (c) {
+		const long long start_ns = share_clock_ns();
+
 		calls_end_if_failed(door, c, dispatch_answer(door, c, frame));
+		c->spent_ns += share_clock_ns() - start_ns;
+	}
 	return 0;
 }
 

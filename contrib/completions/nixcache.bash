@@ -122,12 +122,14 @@ _nixcache_agent() {
 	case $before in
 	-a | --socket | --config) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
 	-t | --lifetime | --idle) ;;
+	--watch) mapfile -t COMPREPLY < <(compgen -W "$(ps -A -o pid=)" -- "$word") ;;
 	--allow-weak) mapfile -t COMPREPLY < <(compgen -W 'memory namespace
-		trace' -- "$word") ;;
+		trace confinement' -- "$word") ;;
 	*)
 		mapfile -t COMPREPLY < <(compgen -W '--sh --csh --fish --socket
 			--foreground --debug --kill --lifetime --idle --config
-			--prefetch --allow-weak --quiet --help --version --' -- "$word")
+			--prefetch --confine --watch --allow-weak --quiet
+			--help --version --' -- "$word")
 		;;
 	esac
 }

@@ -2,6 +2,7 @@
 """attested.py - has an agent sign what a store holds, and what it does not.
 
 usage: attested.py SOCKET CACHE            signs, prints how many
+                                           (or the first refusal)
        attested.py SOCKET CACHE COUNT SEED that many altered ones, prints how
                                            many were signed and how many were
                                            refused, by error
@@ -185,7 +186,7 @@ def sign_all(client, cache, items):
     for at in range(0, len(items), BATCH):
         reply = sign(client, cache, items[at:at + BATCH])
         if "error" in reply:
-            print(reply["error"].split(".")[-1], reply["parameters"])
+            return f"{reply['error'].split('.')[-1]} {reply['parameters']}"
         count += signed_count(reply)
     return count
 

@@ -78,6 +78,9 @@ confine_work() {
 	check 'the socket works' confined "$client" unlock -q
 	check_same 'and signs' '3 3' "$(confined sh -c "/usr/bin/python3 \
 		'$flow_root/tests/lib/varlink.py' \"\$NIXCACHE_AGENT_SOCK\" main 3")"
+	check_status 'its socket allows what --scope says' 4 "$agent" --confine \
+		--scope push -- "$client" lock
+	check_says 'and no more' 'not allowed on this socket'
 	check 'the report says so' confined sh -c \
 		"'$client' status --hardening | grep 'held .*confined command'"
 	mkdir -p "$W/one" "$W/two"

@@ -24,10 +24,19 @@ static const struct agent_measure *find_measure(const struct vault_rig *rig,
 static void hello_says_every_measure_once(void)
 {
 	static const char *const names[] = {
-		"not dumpable", "no core files",     "dies with the agent",
-		"not traced",   "secret memory",     "secret stack",
-		"no new code",  "own namespaces",    "no capabilities",
-		"Landlock",     "no new privileges", "system call filter",
+		"not dumpable",
+		"no core files",
+		"dies with the agent",
+		"not traced",
+		"secret memory",
+		"secret stack",
+		"no new code",
+		"own namespaces",
+		"no capabilities",
+		"Landlock",
+		"no new privileges",
+		"system call filter",
+		"no foreign descriptors",
 	};
 	const size_t count = sizeof(names) / sizeof(names[0]);
 	static struct vault_rig rig;
