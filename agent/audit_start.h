@@ -4,6 +4,12 @@
 #include "protocol/base/digest.h"
 
 #include <stdint.h>
+#include <sys/types.h>
+
+#define AUDIT_LINE_MAX   (256UL << 10) /* with its newline */
+#define AUDIT_DIGITS     12            /* behind the name of a former file */
+#define AUDIT_BOOT_SIZE  40
+#define AUDIT_FORMER_MAX 255 /* a file name */
 
 /* The launcher opens the file and finds its end, the door writes it. */
 struct audit_start {
@@ -13,5 +19,9 @@ struct audit_start {
 	uint64_t sequence; /* of the last record, 0: none */
 	uint8_t head[DIGEST_SHA256_LEN]; /* of the last line; zeroes: none */
 	uint64_t size;                   /* bytes */
-	uint64_t size_max;               /* then another file is begun */
+	const char *former; /* borrowed; NULL: none.  Where the last record is,
+	                     * when this file has none yet */
+	uint64_t size_max;  /* then another file is begun */
+	pid_t pid;          /* of the agent */
+	char boot[AUDIT_BOOT_SIZE]; /* id of the machine's boot, or empty */
 };

@@ -82,6 +82,7 @@ struct config {
 	bool is_weak_memory_allowed; /* by the command line; in no file */
 	char *nix_store;          /* as nixcache --store takes it; NULL: auto */
 	char *audit;              /* path of the log; NULL: none is kept */
+	bool is_audit_usual;      /* nobody has said where */
 	uint64_t audit_max_size;  /* bytes; then another file is begun */
 	uint32_t confirm_window;  /* seconds that an approval is good for */
 	uint32_t confirm_timeout; /* seconds that a person is waited for */

@@ -11,7 +11,6 @@
 #include <string.h>
 
 #define AUDIT_SIZE_MIN (64ULL << 10)
-#define CONFIRM_MAX    3600
 
 static int set_nix_store(struct config_build *build, const char *value)
 {
@@ -45,15 +44,30 @@ static int set_audit_size(struct config_build *build, const char *value)
 	return 0;
 }
 
-static int set_seconds(struct config_build *build, const char *name,
-                       uint64_t min, const char *value, uint32_t *slot)
+struct seconds_range {
+	const char *name;
+	uint32_t min;
+	uint32_t max;
+	const char *max_text;
+};
+
+static const struct seconds_range window_range = { "confirm-window", 0, 3600,
+	                                           "1h" };
+/* A client waits ten minutes: for two questions, and the secrets between. */
+static const struct seconds_range timeout_range = { "confirm-timeout", 1, 240,
+	                                            "4m" };
+
+static int set_seconds(struct config_build *build,
+                       const struct seconds_range *range, const char *value,
+                       uint32_t *slot)
 {
 	uint64_t seconds;
 
-	if (number_parse_duration(value, &seconds) < 0 || seconds < min ||
-	    seconds > CONFIRM_MAX) {
-		return config_error(
-			build, "%s: wants a time such as 2m, at most 1h", name);
+	if (number_parse_duration(value, &seconds) < 0 ||
+	    seconds < range->min || seconds > range->max) {
+		return config_error(build,
+		                    "%s: wants a time such as 2m, at most %s",
+		                    range->name, range->max_text);
 	}
 	*slot = (uint32_t)seconds;
 	return 0;
@@ -72,10 +86,10 @@ int config_set_custody(struct config_build *build, enum config_key key,
 	case CONFIG_AUDIT_MAX_SIZE:
 		return set_audit_size(build, value);
 	case CONFIG_CONFIRM_WINDOW:
-		return set_seconds(build, "confirm-window", 0, value,
+		return set_seconds(build, &window_range, value,
 		                   &config->confirm_window);
 	case CONFIG_CONFIRM_TIMEOUT:
-		return set_seconds(build, "confirm-timeout", 1, value,
+		return set_seconds(build, &timeout_range, value,
 		                   &config->confirm_timeout);
 	default:
 		return config_error(build, "not a key of [agent]");
@@ -122,17 +136,19 @@ static int set_confirm(struct config_build *build, struct config_cache *cache,
                        const char *value)
 {
 	static const char between[] = " \t,";
+	const char *at = value + strspn(value, between);
 
-	for (const char *at = value + strspn(value, between); *at != '\0';
-	     at += strspn(at, between)) {
+	do {
 		size_t len = strcspn(at, between);
 
+		/* Also if there is none: a list of nothing is a mistake. */
 		if (add_confirmation(cache, at, len) < 0) {
 			return config_error(build, "confirm: sign, presign-put "
 			                           "and unlock, one or more");
 		}
 		at += len;
-	}
+		at += strspn(at, between);
+	} while (*at != '\0');
 	return 0;
 }
 
@@ -155,6 +171,7 @@ int config_complete_custody(struct config_build *build)
 		                    "audit: there is no home for the log: say "
 		                    "audit = /PATH, or audit = none");
 	}
+	config->is_audit_usual = !config->audit;
 	if (!config->audit)
 		return config_set_text(&config->audit, path);
 	if (strcmp(config->audit, "none") == 0) {

@@ -5,14 +5,15 @@
 #include "agent/options.h"
 #include "agent/seal/landlock_domain.h"
 #include "agent/seal/seal.h"
+#include "agent/seal/surroundings.h"
 #include "agent/start/announce.h"
 #include "agent/start/ask.h"
 #include "agent/start/confine.h"
 #include "agent/start/detach.h"
 #include "agent/start/job.h"
 #include "agent/start/kill.h"
-#include "agent/start/listen.h"
 #include "agent/start/selfexec.h"
+#include "agent/start/sockets.h"
 #include "agent/vault/vault.h"
 #include "protocol/base/cleanup.h"
 #include "protocol/base/exit_status.h"
@@ -36,8 +37,7 @@ struct agent {
 	struct config *config;
 	struct source *source;
 	int intake;
-	struct listen_socket sockets[LISTEN_SOCKETS_MAX];
-	size_t socket_count;
+	struct sockets sockets;
 	bool is_activated; /* the service manager made the sockets */
 	pid_t starter;     /* of the command that is served */
 	struct job job;    /* ends the agent with it */
@@ -132,7 +132,7 @@ static void say_what_is_watched(const struct agent *agent)
  * foreground or to be there for a command alone. */
 _Noreturn static void reuse(const struct agent *agent)
 {
-	const char *path = agent->sockets[0].path;
+	const char *path = agent->sockets.items[0].path;
 	char why[WIRE_DETAIL_MAX];
 	pid_t pid;
 	int rc = ask_pid(path, &pid);
@@ -142,6 +142,14 @@ _Noreturn static void reuse(const struct agent *agent)
 		               "%s: something listens there that is no agent "
 		               "of ours: %s",
 		               path, strerror(-rc));
+		die(EXIT_FAILED, why);
+	}
+	if (agent->options.socket_count > 0) {
+		(void)snprintf(why, sizeof(why),
+		               "%s: an agent runs already (pid %d), and "
+		               "cannot be given another socket: end it first "
+		               "(nixcache-agent -k)",
+		               path, (int)pid);
 		die(EXIT_FAILED, why);
 	}
 	if (agent->options.is_foreground || agent->options.command) {
@@ -163,31 +171,32 @@ static void open_sockets(struct agent *agent)
 {
 	const char *path = agent->options.socket_path;
 	char why[WIRE_DETAIL_MAX];
-	int rc = listen_inherit(agent->sockets, LISTEN_SOCKETS_MAX, why,
+	int rc = listen_inherit(agent->sockets.items, LISTEN_SOCKETS_MAX, why,
 	                        sizeof(why));
 
 	if (rc < 0)
 		die(EXIT_FAILED, why);
 	agent->is_activated = rc > 0;
-	agent->socket_count = agent->is_activated ? (size_t)rc : 1;
+	agent->sockets.count = agent->is_activated ? (size_t)rc : 1;
 	if (agent->is_activated)
 		return;
 
 	if (agent->options.command && !path) {
-		rc = listen_open_private(&agent->sockets[0], why, sizeof(why));
+		rc = listen_open_private(&agent->sockets.items[0], why,
+		                         sizeof(why));
 	} else {
-		rc = listen_open(path, &agent->sockets[0], why, sizeof(why));
+		rc = listen_open(path, &agent->sockets.items[0], why,
+		                 sizeof(why));
 	}
 	if (rc < 0)
 		die(EXIT_FAILED, why);
 	if (rc == LISTEN_ALIVE)
 		reuse(agent);
-}
-
-static void remove_sockets(const struct agent *agent)
-{
-	for (size_t i = 0; i < agent->socket_count; i++)
-		listen_remove(&agent->sockets[i]);
+	if (agent->options.scope) {
+		(void)snprintf(agent->sockets.items[0].scope, LISTEN_SCOPE_SIZE,
+		               "%.*s", LISTEN_SCOPE_SIZE - 1,
+		               agent->options.scope);
+	}
 }
 
 /* Number of a fd: source, or -1. */
@@ -245,8 +254,12 @@ static void load_config_and_sockets(struct agent *agent)
 	if (rc == 0)
 		rc = check_descriptors(agent->config, why, sizeof(why));
 	open_sockets(agent);
+	if (rc == 0) {
+		rc = sockets_open_extra(&agent->sockets, &agent->options,
+		                        agent->config, why, sizeof(why));
+	}
 	if (rc != 0) {
-		remove_sockets(agent);
+		sockets_remove(&agent->sockets);
 		die(EXIT_FAILED, why);
 	}
 	agent->config->is_weak_memory_allowed =
@@ -264,9 +277,9 @@ static int close_foreign(const struct agent *agent, int ready)
 
 	keep[count++] = ready;
 	keep[count++] = agent->job.pidfd;
-	for (size_t i = 0; i < agent->socket_count; i++) {
-		keep[count++] = agent->sockets[i].fd;
-		keep[count++] = agent->sockets[i].lock;
+	for (size_t i = 0; i < agent->sockets.count; i++) {
+		keep[count++] = agent->sockets.items[i].fd;
+		keep[count++] = agent->sockets.items[i].lock;
 	}
 	for (size_t i = 0; i < agent->config->slot_count; i++) {
 		int fd = slot_fd(&agent->config->slots[i]);
@@ -305,7 +318,7 @@ static int watch_starter(const struct agent *agent)
 static int refuse(struct agent *agent, int *ready, int exit_status,
                   const char *why)
 {
-	remove_sockets(agent);
+	sockets_remove(&agent->sockets);
 	if (*ready < 0)
 		log_error("%s", why);
 	ready_tell(ready, exit_status, why);
@@ -327,7 +340,7 @@ static int launch(struct agent *agent, int ready)
 		.idle = agent->options.idle,
 		.is_weak_memory_allowed = agent->options.allow_weak_memory,
 		.listeners = listeners,
-		.listener_count = agent->socket_count,
+		.listener_count = agent->sockets.count,
 		.watched = { -1, agent->job.pidfd },
 		.is_job = agent->job.is_ci && !agent->options.command,
 		.ready = &ready,
@@ -337,15 +350,15 @@ static int launch(struct agent *agent, int ready)
 	char error[READY_ERROR_MAX] = "the agent ended while it started";
 	int exit_status;
 
-	for (size_t i = 0; i < agent->socket_count; i++) {
+	for (size_t i = 0; i < agent->sockets.count; i++) {
 		/* cppcheck-suppress unreadVariable ; start points to them */
 		listeners[i] = (struct agent_listener){
-			.fd = agent->sockets[i].fd,
-			.scope = agent->sockets[i].scope,
+			.fd = agent->sockets.items[i].fd,
+			.scope = agent->sockets.items[i].scope,
 		};
 		/* Others may look at the socket now; the lock is for the start. */
-		if (agent->sockets[i].lock >= 0)
-			(void)close(agent->sockets[i].lock);
+		if (agent->sockets.items[i].lock >= 0)
+			(void)close(agent->sockets.items[i].lock);
 	}
 	if (agent->options.command)
 		start.watched[0] = watch_starter(agent);
@@ -357,7 +370,7 @@ static int launch(struct agent *agent, int ready)
 	} else {
 		exit_status = launcher_run(&start, &roles, error);
 	}
-	remove_sockets(agent);
+	sockets_remove(&agent->sockets);
 	ready_tell(&ready, exit_status, error);
 	return exit_status;
 }
@@ -373,6 +386,13 @@ static int run_agent(struct agent *agent, int ready)
 	    source_open(agent->config, &agent->source, &agent->intake, why,
 	                sizeof(why)) != 0)
 		return refuse(agent, &ready, EXIT_FAILED, why);
+
+	surroundings_report_descriptors(&agent->report);
+	surroundings_report_root(&agent->report);
+	for (size_t i = 0; i < agent->sockets.count; i++) {
+		surroundings_report_socket(&agent->report,
+		                           agent->sockets.items[i].path);
+	}
 	return launch(agent, ready);
 }
 
@@ -384,14 +404,14 @@ static int run_command(const struct agent *agent, pid_t pid)
 
 	if (rc < 0)
 		die(EXIT_UNSAFE, strerror(-rc));
-	return detach_run_command(options->command, agent->sockets[0].path,
-	                          pid);
+	return detach_run_command(options->command,
+	                          agent->sockets.items[0].path, pid);
 }
 
 /* In the background, or beside the command that this process becomes. */
 static int run_detached(struct agent *agent)
 {
-	const char *path = agent->sockets[0].path;
+	const char *path = agent->sockets.items[0].path;
 	struct ready outcome;
 	int ready = -1;
 	pid_t pid = 0;
@@ -400,7 +420,7 @@ static int run_detached(struct agent *agent)
 	agent->starter = getpid();
 	rc = detach_fork(&ready, &pid, &outcome);
 	if (rc < 0) {
-		remove_sockets(agent);
+		sockets_remove(&agent->sockets);
 		die(EXIT_FAILED, strerror(-rc));
 	}
 	if (rc == DETACH_AGENT) {
@@ -419,9 +439,9 @@ static int run_detached(struct agent *agent)
 static int run_in_foreground(struct agent *agent)
 {
 	if (!agent->is_activated && !agent->options.is_quiet &&
-	    announce_agent(&agent->options, agent->sockets[0].path, getpid()) <
-	            0) {
-		remove_sockets(agent);
+	    announce_agent(&agent->options, agent->sockets.items[0].path,
+	                   getpid()) < 0) {
+		sockets_remove(&agent->sockets);
 		return EXIT_FAILED;
 	}
 	return run_agent(agent, -1);

@@ -265,7 +265,7 @@ static void get_measure(struct cursor *c, struct agent_measure *m)
 }
 
 void wire_put_hello(struct buffer *out, const struct agent_measure *measures,
-                    size_t count)
+                    size_t count, const uint8_t seal_key[KEY_PUBLIC_LEN])
 {
 	size_t mark = wire_begin(out, VAULT_HELLO, 0);
 
@@ -276,12 +276,15 @@ void wire_put_hello(struct buffer *out, const struct agent_measure *measures,
 	buffer_put_u8(out, (uint8_t)count);
 	for (size_t i = 0; i < count; i++)
 		put_measure(out, &measures[i]);
+	buffer_append(out, seal_key, KEY_PUBLIC_LEN);
 	wire_finish(out, mark);
 }
 
 int wire_get_hello(struct bytes body, struct agent_measure *measures,
-                   size_t max, size_t *ret_count)
+                   size_t max, size_t *ret_count,
+                   uint8_t ret_seal_key[KEY_PUBLIC_LEN])
 {
+	struct bytes key;
 	struct cursor c;
 	size_t count;
 	int rc;
@@ -292,10 +295,12 @@ int wire_get_hello(struct bytes body, struct agent_measure *measures,
 		return -EBADMSG;
 	for (size_t i = 0; i < count && !c.failed; i++)
 		get_measure(&c, &measures[i]);
+	key = cursor_get_raw(&c, KEY_PUBLIC_LEN);
 	rc = cursor_end(&c);
 	if (rc < 0)
 		return rc;
 
+	memcpy(ret_seal_key, key.data, KEY_PUBLIC_LEN);
 	*ret_count = count;
 	return 0;
 }
@@ -335,6 +340,13 @@ int wire_send_launcher(int socket, enum launcher_type type, int fd)
 	uint8_t packet = (uint8_t)type;
 
 	return fd_send(socket, &packet, sizeof(packet), fd);
+}
+
+int wire_send_vault(int socket, enum lock_reason reason, int fd)
+{
+	uint8_t packet[] = { LAUNCHER_VAULT, (uint8_t)reason };
+
+	return fd_send(socket, packet, sizeof(packet), fd);
 }
 
 int wire_send_outcome(int socket, enum launcher_type type,
@@ -402,6 +414,9 @@ int wire_send_measure(int socket, const struct agent_measure *measure)
 static int get_body(struct cursor *c, struct launcher_packet *packet)
 {
 	switch (packet->type) {
+	case LAUNCHER_VAULT:
+		packet->reason = get_u8_below(c, LOCK_REASON_LAST + 1);
+		return cursor_end(c);
 	case LAUNCHER_FETCHED:
 	case LAUNCHER_REFUSED:
 		return get_outcome(c, &packet->outcome);

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "agent/wire_errand.h"
+#include "agent/wire_seal.h"
 #include "protocol/nix/key.h"
 #include "protocol/nix/path_info.h"
 #include "protocol/s3/operation.h"
@@ -32,12 +33,25 @@ enum vault_type {
 	VAULT_SIGN = 1,
 	VAULT_PRESIGN,
 	VAULT_COMMIT, /* the source has ended well: take what the pipe brought */
+	VAULT_SEAL,   /* sequence u64, head: of a line of the audit log */
 	/* vault to door */
-	VAULT_HELLO,   /* once, after sealing: its measures */
-	VAULT_SIGNED,  /* count u8, then each signature as text */
-	VAULT_URL,     /* expires_at u64, url (u16 length) */
-	VAULT_LOADED,  /* count u16, then slot u16 and public key text */
+	VAULT_HELLO, /* once, after sealing: its measures, its first seal key */
+	VAULT_SIGNED, /* count u8, then each signature as text */
+	VAULT_URL,    /* expires_at u64, url (u16 length) */
+	VAULT_LOADED, /* count u16, then slot u16 and public key text; count u16,
+	                * then each one's certificate of the first seal key */
+	VAULT_SEALED,  /* key, next key, signature */
 	VAULT_REFUSED, /* enum vault_refusal u8, slot u16, detail */
+};
+
+/* Why the secrets are wiped: in the log of the door. */
+enum lock_reason {
+	LOCK_ASKED, /* by the door */
+	LOCK_LIFETIME,
+	LOCK_SIGNAL,
+	LOCK_SLEEP, /* or the session's screen was locked */
+	LOCK_DIED,  /* the vault has */
+	LOCK_REASON_LAST = LOCK_DIED,
 };
 
 enum vault_refusal {
@@ -66,7 +80,7 @@ enum launcher_type {
 	LAUNCHER_QUIT,
 	LAUNCHER_ERRAND, /* wire_errand.h: something to be done outside */
 	/* launcher to door; FETCH from the launcher is a prefetch */
-	LAUNCHER_VAULT,     /* with a descriptor: a fresh vault */
+	LAUNCHER_VAULT,     /* with a descriptor: a fresh vault; what for */
 	LAUNCHER_CANCELLED, /* the fetch was stopped by a lock */
 	LAUNCHER_FETCHED,   /* the sources have ended: struct fetch_outcome */
 	LAUNCHER_ERRAND_DONE,
@@ -98,7 +112,7 @@ void wire_put_presign(struct buffer *out, uint64_t tag, uint16_t cache,
                       const struct s3_object_request *request);
 void wire_put_commit(struct buffer *out, uint64_t tag);
 void wire_put_hello(struct buffer *out, const struct agent_measure *measures,
-                    size_t count);
+                    size_t count, const uint8_t seal_key[KEY_PUBLIC_LEN]);
 void wire_put_refused(struct buffer *out, uint64_t tag,
                       enum vault_refusal refusal, uint16_t slot,
                       const char *detail);
@@ -126,7 +140,8 @@ must_check int wire_get_sign(struct bytes body, struct bytes *references,
 must_check int wire_get_presign(struct bytes body, uint16_t *ret_cache,
                                 struct s3_object_request *ret_request);
 must_check int wire_get_hello(struct bytes body, struct agent_measure *measures,
-                              size_t max, size_t *ret_count);
+                              size_t max, size_t *ret_count,
+                              uint8_t ret_seal_key[KEY_PUBLIC_LEN]);
 
 struct vault_refused {
 	enum vault_refusal refusal;
@@ -138,6 +153,8 @@ must_check int wire_get_refused(struct bytes body,
 
 /* door <-> launcher packets.  0 or -errno. */
 must_check int wire_send_launcher(int socket, enum launcher_type type, int fd);
+/* LAUNCHER_VAULT. */
+must_check int wire_send_vault(int socket, enum lock_reason reason, int fd);
 /* type: LAUNCHER_FETCHED or LAUNCHER_REFUSED. */
 must_check int wire_send_outcome(int socket, enum launcher_type type,
                                  const struct fetch_outcome *outcome);
@@ -152,7 +169,8 @@ must_check int wire_send_measure(int socket,
 /* A message as it came. */
 struct launcher_packet {
 	enum launcher_type type;
-	int fd; /* LAUNCHER_VAULT: the receiver's; else -1 */
+	int fd;                  /* LAUNCHER_VAULT: the receiver's; else -1 */
+	enum lock_reason reason; /* VAULT */
 	struct fetch_outcome outcome; /* FETCHED, REFUSED */
 	struct errand errand;         /* ERRAND, ERRAND_DONE */
 	struct agent_measure measure; /* MEASURE */

@@ -58,7 +58,8 @@ static int sign_batch(struct agent *agent, const struct sign_batch *batch,
 	enum agent_patience patience;
 	int rc;
 
-	rc = agent_exchange_prepare(agent, &patience, error);
+	rc = agent_exchange_prepare(agent, batch->cache->name, &patience,
+	                            error);
 	if (rc != AGENT_OK)
 		return rc;
 	buffer_rewind(&agent->out);
@@ -145,7 +146,7 @@ static int presign_batch(struct agent *agent, const struct presign_batch *batch,
 	enum agent_patience patience;
 	int rc;
 
-	rc = agent_exchange_prepare(agent, &patience, error);
+	rc = agent_exchange_prepare(agent, batch->cache, &patience, error);
 	if (rc != AGENT_OK)
 		return rc;
 	buffer_rewind(&agent->out);

@@ -33,8 +33,9 @@ void agent_close(struct agent *agent);
  * being waited for.  Off unless a person watches. */
 void agent_announce_waiting(struct agent *agent);
 
-/* From now on nothing waits for a person: what would have to, because the
- * agent is locked, ends with AGENT_E_LOCKED at once. */
+/* From now on nothing waits for the secrets: what would have to, because the
+ * agent is locked, ends with AGENT_E_LOCKED at once.  A cache whose uses a
+ * person confirms is waited for all the same. */
 void agent_never_wait(struct agent *agent);
 
 must_check int agent_get_status(struct agent *agent,

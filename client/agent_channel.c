@@ -77,8 +77,9 @@ static int wait_for(int fd, short events, struct agent_wait *wait)
 		int rc;
 
 		if (wait->announce_at >= 0 && now >= wait->announce_at) {
-			(void)fputs("waiting for approval in 1Password (or the "
-			            "configured secret source)...\n",
+			(void)fputs("waiting for an approval: the agent asks, "
+			            "or 1Password (or the configured secret "
+			            "source)...\n",
 			            stderr);
 			wait->announce_at = -1;
 		}

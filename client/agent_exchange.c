@@ -4,6 +4,7 @@
 #include "protocol/base/fd.h"
 
 #include <errno.h>
+#include <string.h>
 
 /*
  * Theory of Operation
@@ -17,7 +18,7 @@
  */
 
 #define QUICK_MS    10000
-#define APPROVAL_MS 180000
+#define APPROVAL_MS 600000 /* two questions, and the secrets between */
 #define ANNOUNCE_MS 1000
 
 int agent_exchange_fail(struct agent *agent, int rc, struct agent_error *error)
@@ -108,8 +109,20 @@ int agent_exchange(struct agent *agent, int rc, enum agent_patience patience,
 	return AGENT_OK;
 }
 
-/* Status neither unlocks nor counts as use of the agent. */
-int agent_exchange_prepare(struct agent *agent,
+static bool is_confirmed(const struct agent_status *status, const char *cache)
+{
+	const uint32_t uses = 1U << CONFIRM_SIGN | 1U << CONFIRM_PRESIGN_PUT;
+
+	for (size_t i = 0; i < status->cache_count; i++) {
+		if (strcmp(status->caches[i].name, cache) == 0)
+			return status->caches[i].confirm & uses;
+	}
+	return false;
+}
+
+/* Status neither unlocks nor counts as use of the agent.  Where each use is
+ * asked about, to give up early would only have it asked about again. */
+int agent_exchange_prepare(struct agent *agent, const char *cache,
                            enum agent_patience *ret_patience,
                            struct agent_error *error)
 {
@@ -117,17 +130,16 @@ int agent_exchange_prepare(struct agent *agent,
 	enum agent_state state;
 	int rc;
 
-	if (!agent->never_waits) {
-		*ret_patience = AGENT_PATIENCE_APPROVAL;
+	*ret_patience = AGENT_PATIENCE_APPROVAL;
+	if (!agent->never_waits)
 		return AGENT_OK;
-	}
 	rc = agent_get_status(agent, &status, error);
 	if (rc != AGENT_OK)
 		return rc;
 	state = status.state;
+	if (!is_confirmed(&status, cache))
+		*ret_patience = AGENT_PATIENCE_QUICK;
 	agent_status_clear(&status);
-	if (state != AGENT_UNLOCKED)
-		return agent_sentence_locked(error);
-	*ret_patience = AGENT_PATIENCE_QUICK;
-	return AGENT_OK;
+	return state == AGENT_UNLOCKED ? AGENT_OK
+	                               : agent_sentence_locked(error);
 }

@@ -24,10 +24,11 @@ must_check int agent_exchange(struct agent *agent, int rc,
                               struct varlink_reply *ret_reply,
                               struct agent_error *error);
 
-/* How long a call may take that needs an unlocked agent.  AGENT_OK; where
- * nothing may wait for a person and the agent is not unlocked, AGENT_E_LOCKED
- * with *error, or why its status cannot be had.  Uses agent->out. */
-must_check int agent_exchange_prepare(struct agent *agent,
+/* How long a call for that cache may take that needs an unlocked agent.
+ * AGENT_OK; where nothing may wait for a person and the agent is not unlocked,
+ * AGENT_E_LOCKED with *error, or why its status cannot be had.  Uses
+ * agent->out. */
+must_check int agent_exchange_prepare(struct agent *agent, const char *cache,
                                       enum agent_patience *ret_patience,
                                       struct agent_error *error);
 

@@ -22,6 +22,7 @@ static const struct verb {
 	{ "info", cmd_info, "show what a cache is and can do" },
 	{ "url", cmd_url, "print a URL that is good for a while" },
 	{ "keygen", cmd_keygen, "make a key pair for signing" },
+	{ "audit", cmd_audit, "show and check what was asked and decided" },
 	{ "status", cmd_status, "show what the agent holds" },
 	{ "lock", cmd_lock, "wipe the secrets" },
 	{ "unlock", cmd_unlock, "fetch the secrets now" },

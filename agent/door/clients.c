@@ -18,7 +18,7 @@ static bool is_welcome(const struct door *door, size_t listener, int fd,
                        const struct peer *peer)
 {
 	return peer_may_connect(fd, peer, door->sections[listener]) &&
-	       places_count_of_peer(door, peer->pid) < CONNECTIONS_PER_PEER_MAX;
+	       places_may_have(door, peer, listener);
 }
 
 static void let_in(struct door *door, struct connection *c, size_t listener,

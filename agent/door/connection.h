@@ -13,11 +13,14 @@
 #include "protocol/varlink/agent_sign.h"
 #include "protocol/varlink/frame.h"
 
-#define CONNECTIONS_MAX          64
-#define CONNECTIONS_PER_PEER_MAX 16
-#define CONNECTION_FIRST_MS      30000 /* to the first byte */
-#define CONNECTION_MESSAGE_MS    10000 /* to finish a message, or take a reply */
-#define CONNECTION_OUT_MAX       (2UL * 1024 * 1024)
+#define CONNECTIONS_MAX              64
+#define CONNECTIONS_PER_PEER_MAX     16
+#define CONNECTIONS_PER_STRANGER_MAX 32    /* a user that is not ours or root */
+#define CONNECTIONS_STRANGERS_MAX    48    /* all of them */
+#define CONNECTIONS_PER_LISTENER_MAX 48    /* where there are several */
+#define CONNECTION_FIRST_MS          30000 /* to the first byte */
+#define CONNECTION_MESSAGE_MS        10000 /* to finish a message, or take a reply */
+#define CONNECTION_OUT_MAX           (2UL * 1024 * 1024)
 
 enum work_state {
 	WORK_NONE,

@@ -54,14 +54,15 @@ static int begin_lock(struct door *door, struct connection *c)
 	return 0;
 }
 
-/* The reply goes out before the launcher is told, which then kills us. */
+/* The reply goes out before the launcher is told, which then kills us; and so
+ * does the last record. */
 static int quit(struct door *door, struct connection *c)
 {
 	int rc = finish(c, agent_method_encode_empty_reply(&c->out));
 
 	if (rc == 0)
 		rc = connection_flush(c);
-	door->is_ending = true;
+	door->is_closing = true;
 	return rc;
 }
 

@@ -22,6 +22,7 @@
 #include "agent/door/places.h"
 #include "agent/door/share.h"
 #include "agent/seal/seal.h"
+#include "agent/seal/surroundings.h"
 #include "protocol/base/exit_status.h"
 #include "protocol/base/fd.h"
 #include "protocol/base/log.h"
@@ -38,6 +39,8 @@
 #define IDLE_CHECK_MS \
 	30000 /* suspended time counts, and poll does not see it */
 
+#define CLOSING_MS 700 /* for the last seal; the launcher waits longer */
+
 enum door_slot {
 	SLOT_LAUNCHER,
 	SLOT_VAULT,
@@ -47,13 +50,14 @@ enum door_slot {
 	SLOT_COUNT = SLOT_CONNECTIONS + CONNECTIONS_MAX,
 };
 
-static short wanted_events(const struct connection *c)
+static short wanted_events(const struct connection *c, bool is_closing)
 {
 	short events = connection_has_output(c) ? POLLOUT : 0;
 
 	/* While a call is under way nothing more is read: back-pressure. */
-	if (c->work.state == WORK_NONE && !connection_has_output(c) &&
-	    !c->is_ending && !clients_is_waiting(c))
+	if (!is_closing && c->work.state == WORK_NONE &&
+	    !connection_has_output(c) && !c->is_ending &&
+	    !clients_is_waiting(c))
 		events |= POLLIN;
 	return events;
 }
@@ -65,8 +69,8 @@ static nfds_t fill_poll(struct door *door, struct pollfd fds[SLOT_COUNT])
 {
 	nfds_t count = SLOT_CONNECTIONS;
 	short accepting =
-		places_find_free(door) ||
-				places_find_victim(door, clock_boot_ms())
+		!door->is_closing && (places_find_free(door) ||
+	                              places_find_victim(door, clock_boot_ms()))
 			? POLLIN
 			: 0;
 
@@ -91,7 +95,7 @@ static nfds_t fill_poll(struct door *door, struct pollfd fds[SLOT_COUNT])
 		count = SLOT_CONNECTIONS + i + 1;
 		fds[SLOT_CONNECTIONS + i] = (struct pollfd){
 			.fd = c->fd,
-			.events = wanted_events(c),
+			.events = wanted_events(c, door->is_closing),
 		};
 	}
 	for (size_t i = 0; i < door->start->listener_count; i++) {
@@ -118,12 +122,13 @@ static int next_timeout(const struct door *door, long long now_ms)
 	if (next > door->custody.idle_end_ms)
 		next = door->custody.idle_end_ms;
 	next = earlier(next, witness_deadline_ms(door->witness));
+	next = earlier(next, door->closing_end_ms);
 	if (door->vault.fd >= 0)
 		next = earlier(next, audit_seal_deadline_ms(door->audit));
 	for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
 		const struct connection *c = &door->connections[i];
 
-		if (clients_is_waiting(c))
+		if (clients_is_waiting(c) && !door->is_closing)
 			return 0;
 		if (c->fd >= 0)
 			next = earlier(next, c->deadline_ms);
@@ -149,7 +154,8 @@ static void step_connections(struct door *door, const struct pollfd *fds)
 		struct connection *c = &door->connections[i];
 
 		if (c->fd >= 0 &&
-		    (fds[i].revents != 0 || clients_is_waiting(c) ||
+		    (fds[i].revents != 0 ||
+		     (clients_is_waiting(c) && !door->is_closing) ||
 		     connection_is_late(c, now_ms)))
 			ready[count++] = c;
 	}
@@ -214,6 +220,23 @@ static void seal_if_due(struct door *door)
 		audit_put_seal(door->audit, &door->vault.out);
 }
 
+/* The end is written down, and sealed if the vault is quick. */
+static void step_closing(struct door *door)
+{
+	long long now_ms = clock_boot_ms();
+
+	if (!door->is_closing)
+		return;
+	if (door->closing_end_ms == 0) {
+		events_note_locked(door, "died");
+		audit_note_end(door->audit);
+		door->closing_end_ms = now_ms + CLOSING_MS;
+	}
+	door->is_ending = door->vault.fd < 0 ||
+	                  now_ms >= door->closing_end_ms ||
+	                  audit_is_settled(door->audit);
+}
+
 static int lock_if_idle(struct door *door)
 {
 	const struct error_reply idle = error_reply_make(
@@ -222,6 +245,7 @@ static int lock_if_idle(struct door *door)
 	if (!custody_is_idle(&door->custody, clock_boot_ms()))
 		return 0;
 	events_forget_vault(door, &idle);
+	events_note_locked(door, "idle");
 	return wire_send_launcher(door->start->launcher, LAUNCHER_RENEW, -1);
 }
 
@@ -248,6 +272,7 @@ static int turn(struct door *door)
 		fds[SLOT_VAULT].revents = 0;
 	step_vault(door, fds[SLOT_VAULT].revents);
 	step_witness(door, fds[SLOT_WITNESS].revents);
+	step_closing(door);
 	seal_if_due(door);
 	step_feed(door);
 	rc = errands_send(door);
@@ -318,6 +343,8 @@ static int prepare(struct door *door)
 	rc = fd_close_except(STDERR_FILENO + 1, keep, count);
 	if (rc < 0)
 		return rc;
+	surroundings_report_descriptors(&door->own);
+	peer_report(&door->own);
 
 	vault_link_init(&door->vault);
 	for (size_t i = 0; i < CONNECTIONS_MAX; i++)

@@ -21,8 +21,9 @@ static struct error_reply locked_meanwhile(void)
 void events_forget_vault(struct door *door, const struct error_reply *why)
 {
 	bool was_committing = door->custody.is_committing;
-	bool had_vault = door->vault.fd >= 0;
 
+	if (door->custody.state == AGENT_UNLOCKED)
+		door->has_lost_secrets = true;
 	vault_link_detach(&door->vault);
 	audit_forget_vault(door->audit);
 	/* A fetch goes on without it: the launcher ends what it began. */
@@ -30,20 +31,33 @@ void events_forget_vault(struct door *door, const struct error_reply *why)
 		custody_locked(&door->custody);
 	calls_fail_all(door, WORK_AT_VAULT, why);
 	calls_fail_all(door, WORK_NEEDS_ROOM, why);
-	/* Before there is a first vault nothing is locked. */
-	if (had_vault) {
-		calls_fail_all(door, WORK_NEEDS_APPROVAL, why);
-		approvals_forget_all(door->approvals, clock_boot_ms());
-	}
 	if (was_committing)
 		calls_fail_all(door, WORK_NEEDS_UNLOCK, why);
 }
 
-static void take_vault(struct door *door, int fd)
+void events_note_locked(struct door *door, const char *why)
 {
+	if (door->has_lost_secrets)
+		audit_note_locked(door->audit, why);
+	door->has_lost_secrets = false;
+}
+
+static void take_vault(struct door *door, int fd, enum lock_reason reason)
+{
+	static const char *const reasons[] = {
+		[LOCK_ASKED] = "asked",   [LOCK_LIFETIME] = "lifetime",
+		[LOCK_SIGNAL] = "signal", [LOCK_SLEEP] = "sleep",
+		[LOCK_DIED] = "died",
+	};
 	const struct error_reply locked = locked_meanwhile();
 
 	events_forget_vault(door, &locked);
+	events_note_locked(door, reasons[reason]);
+	/* Before there was a first vault nothing can have been locked. */
+	if (door->has_greeted && reason != LOCK_DIED) {
+		calls_fail_all(door, WORK_NEEDS_APPROVAL, &locked);
+		approvals_forget_all(door->approvals, clock_boot_ms());
+	}
 	vault_link_attach(&door->vault, fd);
 	for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
 		struct connection *c = &door->connections[i];
@@ -71,6 +85,8 @@ static void note_fetched(struct door *door, const struct fetch_outcome *outcome)
 	error = error_reply_make(ERROR_SOURCE_FAILED, outcome->detail);
 	error.failure = outcome->failure;
 	error.retry_after = outcome->retry_after;
+	audit_note_fetch_failed(door->audit,
+	                        source_failure_name(outcome->failure));
 	fail_waiters(door, &error);
 }
 
@@ -84,12 +100,13 @@ int events_take_packet(struct door *door)
 		return rc < 0 ? rc : -ECONNRESET;
 	switch (packet.type) {
 	case LAUNCHER_VAULT:
-		take_vault(door, packet.fd);
+		take_vault(door, packet.fd, packet.reason);
 		return 0;
 	case LAUNCHER_FETCHED:
 		note_fetched(door, &packet.outcome);
 		return 0;
 	case LAUNCHER_CANCELLED:
+		audit_note_fetch_failed(door->audit, "cancelled");
 		fail_waiters(door, &locked);
 		return 0;
 	case LAUNCHER_FETCH:
@@ -101,7 +118,7 @@ int events_take_packet(struct door *door)
 		report_replace(door->start->launcher_report, &packet.measure);
 		return 0;
 	case LAUNCHER_CLOSE:
-		door->is_ending = true;
+		door->is_closing = true;
 		return 0;
 	case LAUNCHER_RENEW:
 	case LAUNCHER_REFUSED:
@@ -114,32 +131,66 @@ int events_take_packet(struct door *door)
 	return -EBADMSG;
 }
 
-/* VAULT_LOADED: which public keys the fetched ones turned out to be. */
-static int take_loaded(struct door *door, struct bytes body)
+/* Which public keys the fetched ones turned out to be. */
+static int take_loaded_keys(struct door *door, struct cursor *c,
+                            struct strings *ret_keys)
 {
-	struct cursor c;
-	unsigned count;
+	unsigned count = cursor_get_u16(c);
 
-	for (size_t i = 0; i < door->config->cache_count; i++)
-		strings_clear(&door->loaded_keys[i]);
-	cursor_init(&c, body);
-	count = cursor_get_u16(&c);
-	for (unsigned i = 0; i < count && !c.failed; i++) {
-		uint16_t slot = cursor_get_u16(&c);
-		struct bytes key = cursor_get_bytes(&c, KEY_PUBLIC_TEXT_SIZE);
+	for (unsigned i = 0; i < count && !c->failed; i++) {
+		uint16_t slot = cursor_get_u16(c);
+		struct bytes key = cursor_get_bytes(c, KEY_PUBLIC_TEXT_SIZE);
 		int rc;
 
-		if (c.failed || slot >= door->config->slot_count)
+		if (c->failed || slot >= door->config->slot_count)
 			return -EBADMSG;
 		rc = strings_add(
 			&door->loaded_keys[door->config->slots[slot].cache],
 			(const char *)key.data, key.len);
+		if (rc == 0) {
+			rc = strings_add(ret_keys, (const char *)key.data,
+			                 key.len);
+		}
 		if (rc < 0)
 			return rc;
 	}
-	if (cursor_end(&c) < 0)
+	return 0;
+}
+
+static int take_certificates(struct cursor *c, struct strings *ret_certificates)
+{
+	unsigned count = cursor_get_u16(c);
+	int rc = 0;
+
+	for (unsigned i = 0; i < count && !c->failed && rc == 0; i++) {
+		struct bytes text =
+			cursor_get_bytes(c, KEY_SIGNATURE_TEXT_SIZE);
+
+		rc = c->failed ? -EBADMSG
+		               : strings_add(ret_certificates,
+		                             (const char *)text.data, text.len);
+	}
+	return rc;
+}
+
+static int take_loaded(struct door *door, struct bytes body)
+{
+	cleanup_strings struct strings keys = { 0 }, certificates = { 0 };
+	struct cursor c;
+	int rc;
+
+	for (size_t i = 0; i < door->config->cache_count; i++)
+		strings_clear(&door->loaded_keys[i]);
+	cursor_init(&c, body);
+	rc = take_loaded_keys(door, &c, &keys);
+	if (rc == 0)
+		rc = take_certificates(&c, &certificates);
+	if (rc < 0)
+		return rc;
+	if (cursor_end(&c) < 0 || keys.count != certificates.count)
 		return -EBADMSG;
 
+	audit_note_unlocked(door->audit, &keys, &certificates);
 	custody_unlocked(&door->custody, door->config);
 	calls_continue_all(door, WORK_NEEDS_UNLOCK);
 	return wire_send_launcher(door->start->launcher, LAUNCHER_LOADED, -1);
@@ -168,11 +219,15 @@ static int take_load_refusal(struct door *door, struct bytes body)
 
 static int take_hello(struct door *door, struct bytes body)
 {
+	uint8_t seal_key[KEY_PUBLIC_LEN];
 	int rc = wire_get_hello(body, door->vault_measures, REPORT_MAX,
-	                        &door->vault_measure_count);
+	                        &door->vault_measure_count, seal_key);
 
-	if (rc < 0 || door->has_greeted)
+	if (rc < 0)
 		return rc;
+	audit_take_vault_key(door->audit, seal_key);
+	if (door->has_greeted)
+		return 0;
 	door->has_greeted = true;
 	return wire_send_launcher(door->start->launcher, LAUNCHER_READY, -1);
 }
@@ -197,6 +252,11 @@ static int take_frame(struct door *door, const struct wire_frame *frame)
 		return take_hello(door, frame->body);
 	if (frame->type == VAULT_LOADED)
 		return take_loaded(door, frame->body);
+	if (frame->tag == AUDIT_SEAL_TAG) {
+		return frame->type == VAULT_SEALED
+		               ? audit_take_seal(door->audit, frame->body)
+		               : -EBADMSG;
+	}
 	if (frame->tag == COMMIT_TAG) {
 		return frame->type == VAULT_REFUSED
 		               ? take_load_refusal(door, frame->body)

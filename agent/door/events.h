@@ -12,3 +12,6 @@ must_check int events_take_frames(struct door *door);
 
 /* There is no vault any more: whoever waits for it hears why. */
 void events_forget_vault(struct door *door, const struct error_reply *why);
+
+/* Why the secrets went with it, for the log, which is told once. */
+void events_note_locked(struct door *door, const char *why);

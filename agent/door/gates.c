@@ -330,32 +330,35 @@ void gates_note(struct door *door, const struct connection *c,
 		return; /* audit_failure() is shown by Status */
 }
 
-typedef int (*gate_pass)(struct door *door, struct connection *c,
-                         struct error_reply *ret_error);
+struct gate {
+	int (*pass)(struct door *door, struct connection *c,
+	            struct error_reply *ret_error);
+};
 
 /* For Sign and Presign.  The last three are passed in one go, or the secrets
  * might have been wiped meanwhile: waiting begins again at the first of them. */
-static const gate_pass gates_to_use[] = {
-	pass_peer,   pass_scope, pass_witness, pass_approval,
-	pass_unlock, pass_room,  pass_audit,
+static const struct gate gates_to_use[] = {
+	{ pass_peer },   { pass_scope }, { pass_witness }, { pass_approval },
+	{ pass_unlock }, { pass_room },  { pass_audit },
 };
 #define GATE_LAST_KEPT 4
 
 /* For Unlock, which is written down before a source is asked. */
-static const gate_pass gates_to_unlock[] = {
-	pass_peer, pass_scope, pass_approval, pass_audit, pass_unlock,
+static const struct gate gates_to_unlock[] = {
+	{ pass_peer },  { pass_scope },  { pass_approval },
+	{ pass_audit }, { pass_unlock },
 };
 
 int gates_pass(struct door *door, struct connection *c,
                struct error_reply *ret_error)
 {
 	bool is_use = uses_items(&c->work);
-	const gate_pass *gates = is_use ? gates_to_use : gates_to_unlock;
+	const struct gate *gates = is_use ? gates_to_use : gates_to_unlock;
 	size_t count = is_use ? sizeof(gates_to_use) / sizeof(gates[0])
 	                      : sizeof(gates_to_unlock) / sizeof(gates[0]);
 
 	for (size_t i = c->work.gate; i < count; i++) {
-		int rc = gates[i](door, c, ret_error);
+		int rc = gates[i].pass(door, c, ret_error);
 
 		if (rc == GATE_PASSED)
 			continue;

@@ -28,6 +28,29 @@ int peer_read(int fd, struct peer *ret_peer)
 	return 0;
 }
 
+void peer_report(struct report *report)
+{
+	struct peer peer = { .pidfd = -1 };
+	int pair[2];
+	int rc;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return;
+	rc = peer_read(pair[0], &peer);
+	if (rc == 0 && peer.pidfd >= 0) {
+		report_add(report, "peers", MEASURE_HELD,
+		           "uid, pid, and a handle that stays theirs, from the "
+		           "kernel");
+	} else {
+		report_add(report, "peers", MEASURE_WEAKER,
+		           "uid and pid from the kernel, but no handle: the "
+		           "pid may become another's (Linux 6.5)");
+	}
+	peer_clear(&peer);
+	(void)close(pair[0]);
+	(void)close(pair[1]);
+}
+
 void peer_clear(struct peer *peer)
 {
 	if (peer->pidfd >= 0)

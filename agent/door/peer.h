@@ -2,6 +2,7 @@
 #pragma once
 
 #include "agent/config.h"
+#include "agent/seal/report.h"
 #include "protocol/base/attributes.h"
 
 #include <stdbool.h>
@@ -28,6 +29,9 @@ void peer_clear(struct peer *peer);
  * they alone.  fd tells the groups of the peer. */
 bool peer_may_connect(int fd, const struct peer *peer,
                       const struct config_socket *socket);
+
+/* Adds the row "peers": what this kernel tells of them. */
+void peer_report(struct report *report);
 
 /* The process that connected is there no more: whoever writes is another. */
 bool peer_is_gone(const struct peer *peer);

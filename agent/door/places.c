@@ -1,6 +1,57 @@
 #include "agent/door/places.h"
 
+#include <unistd.h>
+
 #define PLACES_GRACE_MS 1000
+
+/* Of those that are open: how many are like the one that would come in. */
+struct company {
+	unsigned process;   /* of the same process */
+	unsigned user;      /* of the same user */
+	unsigned strangers; /* of any user that is neither ours nor root */
+	unsigned listener;  /* of the same socket */
+};
+
+static bool is_stranger(const struct peer *peer)
+{
+	return peer->uid != geteuid() && peer->uid != 0;
+}
+
+static struct company company_of(const struct door *door,
+                                 const struct peer *peer, size_t listener)
+{
+	struct company company = { 0 };
+
+	for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
+		const struct connection *c = &door->connections[i];
+
+		if (c->fd < 0)
+			continue;
+		company.process += c->peer.pid == peer->pid ? 1 : 0;
+		company.user += c->peer.uid == peer->uid ? 1 : 0;
+		company.strangers += is_stranger(&c->peer) ? 1 : 0;
+		company.listener += c->listener == listener ? 1 : 0;
+	}
+	return company;
+}
+
+/* What is kept back, so that nobody can take it all: for our own user from
+ * strangers, for one stranger from another, and for each socket from the
+ * others. */
+bool places_may_have(const struct door *door, const struct peer *peer,
+                     size_t listener)
+{
+	struct company company = company_of(door, peer, listener);
+
+	if (company.process >= CONNECTIONS_PER_PEER_MAX)
+		return false;
+	if (is_stranger(peer) &&
+	    (company.user >= CONNECTIONS_PER_STRANGER_MAX ||
+	     company.strangers >= CONNECTIONS_STRANGERS_MAX))
+		return false;
+	return door->start->listener_count == 1 ||
+	       company.listener < CONNECTIONS_PER_LISTENER_MAX;
+}
 
 unsigned places_count_of_peer(const struct door *door, pid_t pid)
 {

@@ -9,6 +9,11 @@
 
 #include "agent/door/state.h"
 
+/* True if that peer may have one more of that socket at all: there are limits for
+ * a process, for users that are neither ours nor root, and for each socket. */
+bool places_may_have(const struct door *door, const struct peer *peer,
+                     size_t listener);
+
 unsigned places_count_of_peer(const struct door *door, pid_t pid);
 
 /* A free place, or NULL. */

@@ -35,5 +35,8 @@ struct door {
 	struct bytes *references; /* owned; scratch, WIRE_REFERENCES_MAX */
 	uint64_t last_work;       /* id of the newest call */
 	bool has_greeted;         /* the first vault has said hello */
+	bool has_lost_secrets;    /* and the log does not say why yet */
+	bool is_closing;          /* the last record is to be written */
+	long long closing_end_ms; /* 0: it is not yet */
 	bool is_ending;
 };

@@ -66,6 +66,28 @@ static int fill_caches(const struct door *door, struct agent_status *status)
 	return rc;
 }
 
+static void describe_audit(const struct door *door, struct report *out)
+{
+	const struct audit *audit = door->audit;
+	const char *failure = audit_failure(audit);
+	const char *rotation = audit_rotation_failure(audit);
+
+	if (!audit_is_kept(audit)) {
+		report_add(out, "audit log", MEASURE_WEAKER,
+		           "none is kept (audit = none)");
+	} else if (failure) {
+		report_add(out, "audit log", MEASURE_ABSENT,
+		           "no secret is used: %s", failure);
+	} else if (rotation) {
+		report_add(out, "audit log", MEASURE_WEAKER,
+		           "grows on, no other file can be begun: %s",
+		           rotation);
+	} else {
+		report_add(out, "audit log", MEASURE_HELD, "%s",
+		           door->start->audit.path);
+	}
+}
+
 static bool has_signing_key(const struct config *config, size_t cache)
 {
 	for (size_t i = 0; i < config->slot_count; i++) {
@@ -125,9 +147,10 @@ static struct agent_measure describe_attestation(const struct door *door)
 
 static int fill_measures(const struct door *door, struct agent_status *status)
 {
+	struct report audit = { .process = "door" };
 	const struct report *launcher = door->start->launcher_report;
 	size_t total = launcher->count + door->own.count +
-	               door->vault_measure_count + 1;
+	               door->vault_measure_count + 2;
 	struct agent_measure *out = calloc(total, sizeof(*out));
 
 	if (!out)
@@ -138,6 +161,8 @@ static int fill_measures(const struct door *door, struct agent_status *status)
 	out += launcher->count;
 	memcpy(out, door->own.measures, door->own.count * sizeof(*out));
 	out += door->own.count;
+	describe_audit(door, &audit);
+	*out++ = audit.measures[0];
 	*out++ = describe_attestation(door);
 	memcpy(out, door->vault_measures,
 	       door->vault_measure_count * sizeof(*out));

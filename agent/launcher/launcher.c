@@ -12,7 +12,8 @@
  *                                        -> FETCHED (failed), new vault
  *   door: LOADED  -> the lifetime runs
  *   door: RENEW   -> new vault
- *   door: QUIT, SIGTERM, SIGINT, the served command ends -> all end
+ *   SIGTERM, SIGINT, the served command ends -> CLOSE to the door -> QUIT
+ *   door: QUIT    -> all end
  *   door dies     -> all end; vault dies -> new vault, three a minute: all end
  */
 #include "agent/launcher/launcher.h"
@@ -35,6 +36,8 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#define CLOSING_MS 1000 /* for the door to write its last record */
 
 enum launcher_slot {
 	SLOT_SIGNALS,
@@ -122,7 +125,7 @@ static void step_source(struct launcher *l)
 	if (l->is_prefetching) {
 		fail_start(l, EXIT_SOURCE, outcome.detail);
 	} else if (source_needs_renewal(l->source)) {
-		roles_renew_vault(l);
+		roles_renew_vault(l, LOCK_ASKED);
 	}
 }
 
@@ -152,7 +155,7 @@ static void note_renew(struct launcher *l, const struct fetch_outcome *why)
 		fail_start(l, EXIT_SOURCE, why->detail);
 		return;
 	}
-	roles_renew_vault(l);
+	roles_renew_vault(l, LOCK_ASKED);
 }
 
 static void take_packet(struct launcher *l)
@@ -169,7 +172,7 @@ static void take_packet(struct launcher *l)
 		begin_fetch(l);
 		break;
 	case LAUNCHER_RENEW:
-		roles_renew_vault(l);
+		roles_renew_vault(l, LOCK_ASKED);
 		break;
 	case LAUNCHER_REFUSED:
 		note_renew(l, &packet.outcome);
@@ -201,12 +204,49 @@ static void take_packet(struct launcher *l)
 		(void)close(packet.fd);
 }
 
+/* The door writes the last record first. */
+static void begin_closing(struct launcher *l)
+{
+	if (l->closing_end_ms > 0)
+		return;
+	if (wire_send_launcher(l->door_socket, LAUNCHER_CLOSE, -1) < 0)
+		launcher_end(l, EXIT_DONE);
+	l->closing_end_ms = clock_boot_ms() + CLOSING_MS;
+}
+
+/* Who asks twice does not want to wait for that. */
+static void take_end_signal(struct launcher *l)
+{
+	if (l->closing_end_ms > 0) {
+		launcher_end(l, EXIT_DONE);
+	} else {
+		begin_closing(l);
+	}
+}
+
+/* The news of its end may come before all that it has said is heard; that it
+ * was told to end is all that counts of it now. */
+static void hear_last_words(struct launcher *l)
+{
+	struct launcher_packet packet;
+
+	while (wire_receive_launcher(l->door_socket, &packet) == 1) {
+		if (packet.type == LAUNCHER_QUIT)
+			launcher_end(l, EXIT_DONE);
+		if (packet.errand.fd >= 0)
+			(void)close(packet.errand.fd);
+	}
+}
+
 static void note_children(struct launcher *l)
 {
 	int status;
 
-	if (role_has_died(&l->door, &status))
-		note_door_death(l, status);
+	if (role_has_died(&l->door, &status)) {
+		hear_last_words(l);
+		if (!l->is_ending)
+			note_door_death(l, status);
+	}
 	if (!role_has_died(&l->vault, &status) || l->is_ending)
 		return;
 
@@ -217,7 +257,7 @@ static void note_children(struct launcher *l)
 		log_error("vault: three deaths in a minute, the agent ends");
 		launcher_end(l, role_exit_status(status));
 	} else {
-		roles_renew_vault(l);
+		roles_renew_vault(l, LOCK_DIED);
 	}
 }
 
@@ -234,10 +274,10 @@ static void take_signals(struct launcher *l)
 			roles_reload(l);
 			break;
 		case SIGUSR1:
-			roles_renew_vault(l);
+			roles_renew_vault(l, LOCK_SIGNAL);
 			break;
 		default: /* SIGTERM, SIGINT */
-			launcher_end(l, EXIT_DONE);
+			take_end_signal(l);
 			break;
 		}
 	}
@@ -255,6 +295,7 @@ static int next_timeout(const struct launcher *l, int source_timeout_ms)
 	long long now_ms = clock_boot_ms(), left;
 	long long next = earlier(l->lifetime_end_ms, errands_deadline_ms(l));
 
+	next = earlier(next, l->closing_end_ms);
 	next = earlier(next, logind_deadline_ms(l->logind));
 	if (next == 0)
 		return source_timeout_ms;
@@ -272,7 +313,7 @@ static void step_logind(struct launcher *l)
 	const struct agent_measure *measure;
 
 	if (logind_step(l->logind)) {
-		roles_renew_vault(l);
+		roles_renew_vault(l, LOCK_SLEEP);
 		logind_wiped(l->logind);
 	}
 	measure = logind_measure(l->logind);
@@ -288,9 +329,10 @@ static void end_lifetime(struct launcher *l)
 {
 	if (l->start->is_job) {
 		log_info("the lifetime is over, and the agent ends");
-		launcher_end(l, EXIT_DONE);
+		l->lifetime_end_ms = 0;
+		begin_closing(l);
 	} else {
-		roles_renew_vault(l);
+		roles_renew_vault(l, LOCK_LIFETIME);
 	}
 }
 
@@ -305,7 +347,7 @@ static int turn(struct launcher *l)
 
 	for (size_t i = 0; i < LAUNCHER_WATCHED_MAX; i++) {
 		fds[SLOT_WATCHED + i] = (struct pollfd){
-			.fd = l->start->watched[i],
+			.fd = l->closing_end_ms > 0 ? -1 : l->start->watched[i],
 			.events = POLLIN,
 		};
 	}
@@ -317,7 +359,7 @@ static int turn(struct launcher *l)
 
 	for (size_t i = 0; i < LAUNCHER_WATCHED_MAX; i++) {
 		if (fds[SLOT_WATCHED + i].revents)
-			launcher_end(l, EXIT_DONE);
+			begin_closing(l);
 	}
 	/* The door's last word comes before the news of its end. */
 	if (fds[SLOT_DOOR].revents && !l->is_ending)
@@ -333,6 +375,9 @@ static int turn(struct launcher *l)
 	if (!l->is_ending && l->lifetime_end_ms > 0 &&
 	    clock_boot_ms() >= l->lifetime_end_ms)
 		end_lifetime(l);
+	if (!l->is_ending && l->closing_end_ms > 0 &&
+	    clock_boot_ms() >= l->closing_end_ms)
+		launcher_end(l, EXIT_DONE);
 	return 0;
 }
 
@@ -347,10 +392,24 @@ static int open_signals(void)
 	for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++)
 		(void)sigaddset(&set, taken[i]);
 	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGXFSZ, SIG_IGN); /* a limit on the log is an error */
 	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
 		return -errno;
 	fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 	return fd < 0 ? -errno : fd;
+}
+
+/* Who wants no log says so. */
+static void fail_audit(struct launcher *l)
+{
+	(void)snprintf(
+		l->error, READY_ERROR_MAX,
+		"audit log: %.280s: %.140s; name another file (audit = /PATH) "
+		"or none (audit = none)",
+		l->audit.path, l->audit.why);
+	if (*l->ready < 0)
+		log_error("%s", l->error);
+	launcher_end(l, EXIT_FAILED);
 }
 
 static int start_all(struct launcher *l)
@@ -358,6 +417,10 @@ static int start_all(struct launcher *l)
 	l->signals = open_signals();
 	if (l->signals < 0)
 		return l->signals;
+	if (audit_file_open(&l->audit, l->config) < 0) {
+		fail_audit(l);
+		return 0;
+	}
 	nix_store_init(&l->nix_store);
 	logind_open(&l->logind, l->start->report);
 	return roles_start(l, l->start->intake);
@@ -381,6 +444,7 @@ int launcher_run(const struct launcher_start *start,
 	};
 	int rc;
 
+	audit_file_init(&l.audit);
 	roles_apply_command_line(start, l.config);
 	rc = start_all(&l);
 	while (rc == 0 && !l.is_ending)

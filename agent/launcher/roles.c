@@ -25,7 +25,8 @@ void roles_apply_command_line(const struct launcher_start *start,
 }
 
 /* Forks a vault around an intake pipe and hands its socket to the door. */
-static int start_vault(struct launcher *l, int owned_intake)
+static int start_vault(struct launcher *l, int owned_intake,
+                       enum lock_reason reason)
 {
 	cleanup_close int intake = owned_intake;
 	cleanup_close int ours = -1, theirs = -1;
@@ -48,7 +49,7 @@ static int start_vault(struct launcher *l, int owned_intake)
 	rc = role_fork(&l->vault, l->roles->vault, &start);
 	if (rc < 0)
 		return rc;
-	rc = wire_send_launcher(l->door_socket, LAUNCHER_VAULT, ours);
+	rc = wire_send_vault(l->door_socket, reason, ours);
 	if (rc < 0 || !l->is_prefetching)
 		return rc;
 	/* The start is told when this is done: also after a wipe meanwhile. */
@@ -89,12 +90,11 @@ int roles_start(struct launcher *l, int owned_intake)
 	cleanup_close int intake = owned_intake;
 	int rc;
 
-	audit_file_open(&l->audit, l->config->audit);
 	rc = start_door(l);
-	return rc < 0 ? rc : start_vault(l, take_fd(&intake));
+	return rc < 0 ? rc : start_vault(l, take_fd(&intake), LOCK_ASKED);
 }
 
-void roles_renew_vault(struct launcher *l)
+void roles_renew_vault(struct launcher *l, enum lock_reason reason)
 {
 	cleanup_close int intake = -1;
 	int rc;
@@ -106,7 +106,7 @@ void roles_renew_vault(struct launcher *l)
 		rc = wire_send_launcher(l->door_socket, LAUNCHER_CANCELLED, -1);
 	l->is_fetching = false;
 	if (rc == 0)
-		rc = start_vault(l, take_fd(&intake));
+		rc = start_vault(l, take_fd(&intake), reason);
 	if (rc < 0) {
 		log_error("vault: start: %s", strerror(-rc));
 		launcher_end(l, EXIT_FAILED);
@@ -129,7 +129,7 @@ void roles_reload(struct launcher *l)
 	if (rc != 0) {
 		log_error("configuration kept: %s", why);
 		config_free(config);
-		roles_renew_vault(l);
+		roles_renew_vault(l, LOCK_SIGNAL);
 		return;
 	}
 
@@ -146,6 +146,9 @@ void roles_reload(struct launcher *l)
 	l->lifetime_end_ms = 0;
 	l->is_fetching = false;
 
+	/* Without a log the agent goes on, and refuses what must be logged. */
+	if (audit_file_open(&l->audit, config) < 0)
+		log_error("audit log: %s: %s", l->audit.path, l->audit.why);
 	rc = roles_start(l, intake);
 	if (rc < 0) {
 		log_error("reload: %s", strerror(-rc));

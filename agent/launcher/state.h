@@ -25,6 +25,7 @@ struct launcher {
 	int *ready;                /* -1: told already */
 	char *error;               /* READY_ERROR_MAX: why the start failed */
 	long long lifetime_end_ms; /* 0: not running */
+	long long closing_end_ms;  /* 0: not asked to end */
 	bool is_fetching;
 	bool is_prefetching;
 	bool is_ending;

@@ -12,7 +12,9 @@
 
 /* The kernel's struct landlock_path_beneath_attr. */
 struct path_beneath {
+	/* cppcheck-suppress unusedStructMember ; the kernel reads it */
 	uint64_t allowed;
+	/* cppcheck-suppress unusedStructMember */
 	int32_t parent;
 } __attribute__((__packed__));
 

@@ -1,7 +1,6 @@
 #include "agent/start/listen.h"
 
 #include "protocol/base/cleanup.h"
-#include "protocol/base/number.h"
 #include "protocol/base/text.h"
 #include "protocol/varlink/socket_path.h"
 
@@ -16,11 +15,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define LISTEN_BACKLOG   64
-#define LISTEN_FDS_START 3 /* sd_listen_fds(3) */
-#define SYSTEMD_FDS_MAX  16
-#define SOCKET_MODE      0600
-#define DIRECTORY_MODE   0700
+#define LISTEN_BACKLOG 64
+#define SOCKET_MODE    0600
+#define DIRECTORY_MODE 0700
+
+static const struct listen_file usual_file = { .mode = SOCKET_MODE };
 
 static int fail(int rc, char *why, size_t why_size, const char *what,
                 const char *path)
@@ -121,9 +120,9 @@ static int is_alive(const char *path)
 	return errno == ECONNREFUSED || errno == ENOENT ? 0 : -errno;
 }
 
-static int lock_directory(int directory)
+static int lock_directory(int directory, const char *name)
 {
-	cleanup_close int fd = openat(directory, "agent.lock",
+	cleanup_close int fd = openat(directory, name,
 	                              O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
 	                              SOCKET_MODE);
 
@@ -137,6 +136,7 @@ static int lock_directory(int directory)
  * before bind(2), so that it is never wider, and after it, since the umask may
  * have taken from it. */
 static int bind_in_place(int directory, const char *name,
+                         const struct listen_file *file,
                          struct listen_socket *out)
 {
 	cleanup_close int fd =
@@ -155,7 +155,10 @@ static int bind_in_place(int directory, const char *name,
 	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
 	    listen(fd, LISTEN_BACKLOG) < 0)
 		return -errno;
-	if (fchmodat(directory, temporary, SOCKET_MODE, AT_SYMLINK_NOFOLLOW) <
+	if (fchownat(directory, temporary, (uid_t)-1,
+	             file->has_gid ? file->gid : (gid_t)-1,
+	             AT_SYMLINK_NOFOLLOW) < 0 ||
+	    fchmodat(directory, temporary, file->mode, AT_SYMLINK_NOFOLLOW) <
 	            0 ||
 	    fstatat(directory, temporary, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
 	    renameat(directory, temporary, directory, name) < 0) {
@@ -171,11 +174,12 @@ static int bind_in_place(int directory, const char *name,
 	return 0;
 }
 
-static int open_in(int directory, struct listen_socket *out, char *why,
-                   size_t why_size)
+static int open_in(int directory, const char *lock_name,
+                   const struct listen_file *file, struct listen_socket *out,
+                   char *why, size_t why_size)
 {
 	const char *slash = strrchr(out->path, '/');
-	cleanup_close int lock = lock_directory(directory);
+	cleanup_close int lock = lock_directory(directory, lock_name);
 	int rc;
 
 	if (lock < 0) {
@@ -192,7 +196,7 @@ static int open_in(int directory, struct listen_socket *out, char *why,
 	if (rc < 0)
 		return fail(rc, why, why_size, "connect", out->path);
 
-	rc = bind_in_place(directory, slash ? slash + 1 : out->path, out);
+	rc = bind_in_place(directory, slash ? slash + 1 : out->path, file, out);
 	if (rc < 0)
 		return fail(rc, why, why_size, "listen", out->path);
 	out->lock = take_fd(&lock);
@@ -231,8 +235,65 @@ int listen_open(const char *path, struct listen_socket *ret_socket, char *why,
 	if (directory < 0)
 		return directory;
 
-	rc = open_in(directory, &out, why, why_size);
+	rc = open_in(directory, "agent.lock", &usual_file, &out, why, why_size);
 	if (rc >= 0)
+		*ret_socket = out;
+	return rc;
+}
+
+/* Others may come into the folder, but not put a socket of theirs in place of
+ * ours. */
+static int check_shared(int directory, const char *path, char *why,
+                        size_t why_size)
+{
+	struct stat st;
+
+	if (fstat(directory, &st) < 0)
+		return fail(-errno, why, why_size, "look at folder of", path);
+	if ((st.st_uid != geteuid() && st.st_uid != 0) ||
+	    ((st.st_mode & 022) != 0 && !(st.st_mode & S_ISVTX))) {
+		(void)snprintf(why, why_size,
+		               "%s: others could replace it: its folder must "
+		               "belong to you or root, and be writable by "
+		               "nobody else (chmod go-w) or sticky",
+		               path);
+		return -EPERM;
+	}
+	return 0;
+}
+
+/* Its lock has a name of its own: several sockets may be in one folder, and
+ * somebody else's lock may be there. */
+int listen_open_extra(const char *path, const struct listen_file *file,
+                      const char *scope, struct listen_socket *ret_socket,
+                      char *why, size_t why_size)
+{
+	struct listen_socket out = { .fd = -1, .lock = -1 };
+	const char *slash = strrchr(path, '/');
+	cleanup_close int directory = -1;
+	char lock_name[LISTEN_PATH_SIZE + sizeof("..lock")];
+	int rc;
+
+	if (strlen(path) >= sizeof(out.path)) {
+		return fail(-ENAMETOOLONG, why, why_size, "socket path", path);
+	}
+	(void)snprintf(out.path, sizeof(out.path), "%s", path);
+	(void)snprintf(out.scope, sizeof(out.scope), "%s", scope);
+	(void)snprintf(lock_name, sizeof(lock_name), ".%s.lock",
+	               slash ? slash + 1 : path);
+	directory = open_directory(path, false, why, why_size);
+	if (directory < 0)
+		return directory;
+	rc = check_shared(directory, path, why, why_size);
+	if (rc == 0) {
+		rc = open_in(directory, lock_name, file, &out, why, why_size);
+	}
+	if (rc == LISTEN_ALIVE) {
+		(void)snprintf(why, why_size,
+		               "%s: another agent listens there already", path);
+		return -EADDRINUSE;
+	}
+	if (rc == 0)
 		*ret_socket = out;
 	return rc;
 }
@@ -260,7 +321,7 @@ static int open_private_in(struct listen_socket *out, char *why,
 
 	if (directory < 0)
 		return directory;
-	rc = bind_in_place(directory, "agent.sock", out);
+	rc = bind_in_place(directory, "agent.sock", &usual_file, out);
 	return rc < 0 ? fail(rc, why, why_size, "listen", out->path) : 0;
 }
 
@@ -300,71 +361,6 @@ int listen_open_private(struct listen_socket *ret_socket, char *why,
 	}
 	*ret_socket = out;
 	return 0;
-}
-
-/* Of a socket; -errno. */
-static int option_of(int fd, int option)
-{
-	int value = 0;
-	socklen_t size = sizeof(value);
-
-	return getsockopt(fd, SOL_SOCKET, option, &value, &size) < 0 ? -errno
-	                                                             : value;
-}
-
-static int inherit_one(int fd, struct listen_socket *out)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNSPEC };
-	socklen_t size = sizeof(address);
-
-	if (option_of(fd, SO_ACCEPTCONN) != 1 ||
-	    option_of(fd, SO_TYPE) != SOCK_STREAM ||
-	    getsockname(fd, (struct sockaddr *)&address, &size) < 0 ||
-	    address.sun_family != AF_UNIX || address.sun_path[0] == '\0')
-		return -EINVAL;
-
-	*out = (struct listen_socket){ .fd = fd, .lock = -1, .scope = "owner" };
-	/* A path of full length has no NUL: unix(7). */
-	(void)snprintf(out->path, sizeof(out->path), "%.*s",
-	               (int)sizeof(address.sun_path) - 1, address.sun_path);
-	return fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ||
-	                       fcntl(fd, F_SETFL, O_NONBLOCK) < 0
-	               ? -errno
-	               : 0;
-}
-
-int listen_inherit(struct listen_socket *ret_sockets, size_t max, char *why,
-                   size_t why_size)
-{
-	const char *pid_text = getenv("LISTEN_PID");
-	const char *fds_text = getenv("LISTEN_FDS");
-	uint64_t pid = 0, count = 0;
-	bool is_for_us = pid_text && fds_text &&
-	                 number_parse(pid_text, INT32_MAX, &pid) == 0 &&
-	                 pid == (uint64_t)getpid();
-	int rc = is_for_us ? number_parse(fds_text, SYSTEMD_FDS_MAX, &count)
-	                   : 0;
-
-	(void)unsetenv("LISTEN_PID");
-	(void)unsetenv("LISTEN_FDS");
-	(void)unsetenv("LISTEN_FDNAMES");
-	if (rc < 0 || count > max) {
-		(void)snprintf(why, why_size,
-		               "LISTEN_FDS: %zu sockets at most are taken",
-		               max);
-		return -EINVAL;
-	}
-	for (size_t i = 0; i < count; i++) {
-		rc = inherit_one(LISTEN_FDS_START + (int)i, &ret_sockets[i]);
-		if (rc < 0) {
-			(void)snprintf(why, why_size,
-			               "LISTEN_FDS: descriptor %zu is not a "
-			               "listening Unix socket with a path",
-			               LISTEN_FDS_START + i);
-			return rc;
-		}
-	}
-	return (int)count;
 }
 
 void listen_remove(const struct listen_socket *socket)

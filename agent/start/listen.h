@@ -5,6 +5,7 @@
 
 #include "protocol/base/attributes.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 #include <sys/un.h>
@@ -33,12 +34,28 @@ enum {
 must_check int listen_open(const char *path, struct listen_socket *ret_socket,
                            char *why, size_t why_size);
 
+/* Of a socket file. */
+struct listen_file {
+	mode_t mode;
+	bool has_gid;
+	gid_t gid;
+};
+
+/* A further socket.  Its directory may be others' to enter, but not to put
+ * files into, unless it is sticky.  0, or -errno with why, also when somebody
+ * listens there already. */
+must_check int listen_open_extra(const char *path,
+                                 const struct listen_file *file,
+                                 const char *scope,
+                                 struct listen_socket *ret_socket, char *why,
+                                 size_t why_size);
+
 /* A private directory and socket for one command. */
 must_check int listen_open_private(struct listen_socket *ret_socket, char *why,
                                    size_t why_size);
 
-/* Sockets handed over by the service manager (sd_listen_fds(3)); the variables
- * are removed.  Returns their count, 0: none, or -EINVAL with why. */
+/* Sockets handed over by the service manager (sd_listen_fds(3)), with their
+ * names as scopes; the variables are removed.  Returns their count, 0: none, or -EINVAL with why. */
 must_check int listen_inherit(struct listen_socket *ret_sockets, size_t max,
                               char *why, size_t why_size);
 

@@ -35,14 +35,31 @@ static void append_public_key(const struct signing_key *key, struct buffer *out)
 	buffer_put_bytes(out, bytes_of_text(text));
 }
 
-static void append_loaded(const struct keyring *keyring, uint64_t tag,
+static void append_certificate(const struct audit_key *seal_key,
+                               const struct signing_key *key,
+                               struct buffer *out)
+{
+	char text[KEY_SIGNATURE_TEXT_SIZE];
+	struct signature signature;
+
+	memcpy(signature.name, key->name, sizeof(signature.name));
+	audit_key_certify(seal_key, key->pair, signature.bytes);
+	signature_format(&signature, text);
+	buffer_put_bytes(out, bytes_of_text(text));
+}
+
+static void append_loaded(const struct desk *desk, uint64_t tag,
                           struct buffer *out)
 {
+	const struct keyring *keyring = desk->keyring;
 	const size_t mark = wire_begin(out, VAULT_LOADED, tag);
 
 	buffer_put_u16(out, (uint16_t)keyring->key_count);
 	for (size_t i = 0; i < keyring->key_count; i++)
 		append_public_key(&keyring->keys[i], out);
+	buffer_put_u16(out, (uint16_t)keyring->key_count);
+	for (size_t i = 0; i < keyring->key_count; i++)
+		append_certificate(desk->audit_key, &keyring->keys[i], out);
 	wire_finish(out, mark);
 }
 
@@ -66,6 +83,6 @@ enum vault_outcome commit_answer(struct desk *desk, struct intake *intake,
 	}
 
 	desk->keyring->is_loaded = true;
-	append_loaded(desk->keyring, frame->tag, out);
+	append_loaded(desk, frame->tag, out);
 	return OUTCOME_DONE;
 }

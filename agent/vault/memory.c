@@ -21,19 +21,21 @@ static const struct plan plans[] = {
 	{ 32UL * 1024, 8UL * 1024, VAULT_REPLY_MAX },
 };
 
-#define LINE              64UL /* what each part is aligned to */
-#define LOADED_REPLY_SLOT (2 + 2 + KEY_PUBLIC_TEXT_SIZE)
+#define LINE 64UL /* what each part is aligned to */
+/* A public key and its certificate. */
+#define LOADED_REPLY_SLOT \
+	(2 + 2 + KEY_PUBLIC_TEXT_SIZE + 2 + KEY_SIGNATURE_TEXT_SIZE)
 
 static size_t align(size_t size)
 {
 	return (size + LINE - 1) / LINE * LINE;
 }
 
-/* VAULT_LOADED says every public key in one frame. */
+/* VAULT_LOADED says every public key in one frame, and certifies by it. */
 static size_t replies_size(const struct plan *plan, const struct config *config)
 {
-	size_t loaded =
-		WIRE_HEADER_LEN + 2 + config->slot_count * LOADED_REPLY_SLOT;
+	size_t loaded = WIRE_HEADER_LEN + 2 + 2 +
+	                config->slot_count * LOADED_REPLY_SLOT;
 
 	return align(plan->replies > loaded ? plan->replies : loaded);
 }
@@ -45,11 +47,13 @@ static int map_secret(const struct plan *plan, const struct config *config,
                       struct vault_memory *memory)
 {
 	const size_t keyring = align(keyring_size(config));
+	const size_t audit_key = align(sizeof(struct audit_key));
 	const size_t replies = replies_size(plan, config);
 	uint8_t *at;
 	int rc;
 
-	rc = secret_memory_map(plan->stack + keyring + plan->intake + replies,
+	rc = secret_memory_map(plan->stack + keyring + audit_key +
+	                               plan->intake + replies,
 	                       demand, report, &memory->whole);
 	if (rc < 0)
 		return rc;
@@ -61,7 +65,9 @@ static int map_secret(const struct plan *plan, const struct config *config,
 		.is_memfd_secret = memory->whole.is_memfd_secret,
 	};
 	memory->keyring = at + plan->stack;
-	memory->intake = memory->keyring + keyring;
+	memory->audit_key =
+		(struct audit_key *)(void *)(memory->keyring + keyring);
+	memory->intake = memory->keyring + keyring + audit_key;
 	memory->intake_size = plan->intake;
 	memory->replies = memory->intake + plan->intake;
 	memory->replies_size = replies;

@@ -1,7 +1,7 @@
 /* memory.h - every byte the vault will ever use, mapped before it is sealed
  *
- * Secret: the stack, the keyring, the intake and the replies (a presigned URL
- * is a bearer token).  Ordinary: requests and fingerprints, which are public.
+ * Secret: the stack, the keyring, the seal key, the intake and the replies (a
+ * presigned URL is a bearer token).  Ordinary: requests and fingerprints, which are public.
  * Never given back: the sealed vault has no call for that, and its end takes
  * everything.
  */
@@ -9,15 +9,17 @@
 
 #include "agent/config.h"
 #include "agent/seal/secret_memory.h"
+#include "agent/vault/audit_key.h"
 
 /* Room for one reply: the longest URL, and what stands beside it while it is
  * made. */
 #define VAULT_REPLY_MAX (AGENT_URL_MAX + SIGV4_SLACK + 64)
 
 struct vault_memory {
-	struct secret_memory whole; /* the next five lie in it */
+	struct secret_memory whole; /* the next six lie in it */
 	struct secret_memory stack;
 	uint8_t *keyring;
+	struct audit_key *audit_key;
 	uint8_t *intake;
 	size_t intake_size;
 	uint8_t *replies;

@@ -27,10 +27,12 @@
 #include "agent/vault/vault.h"
 
 #include "agent/seal/seal.h"
+#include "agent/seal/surroundings.h"
 #include "agent/vault/commit.h"
 #include "agent/vault/memory.h"
 #include "agent/vault/presign.h"
 #include "agent/vault/sign.h"
+#include "protocol/audit/audit_text.h"
 #include "protocol/base/exit_status.h"
 #include "protocol/base/fd.h"
 #include "protocol/base/log.h"
@@ -41,6 +43,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -135,6 +138,22 @@ static enum vault_outcome commit(struct vault *vault,
 	return outcome;
 }
 
+static enum vault_outcome seal(struct vault *vault,
+                               const struct wire_frame *frame,
+                               struct vault_fault *ret_fault)
+{
+	struct vault_sealed sealed;
+	struct vault_seal wanted;
+
+	if (wire_get_seal(frame->body, &wanted) < 0) {
+		ret_fault->detail = "not a line of the audit log";
+		return OUTCOME_BAD_REQUEST;
+	}
+	audit_key_seal(vault->desk.audit_key, &wanted, &sealed);
+	wire_put_sealed(&vault->replies, frame->tag, &sealed);
+	return OUTCOME_DONE;
+}
+
 /* 0, or -EBADMSG for a frame that no door sends. */
 static int answer(struct vault *vault, const struct wire_frame *frame)
 {
@@ -153,10 +172,14 @@ static int answer(struct vault *vault, const struct wire_frame *frame)
 	case VAULT_COMMIT:
 		outcome = commit(vault, frame, &fault);
 		break;
+	case VAULT_SEAL:
+		outcome = seal(vault, frame, &fault);
+		break;
 	case VAULT_HELLO:
 	case VAULT_SIGNED:
 	case VAULT_URL:
 	case VAULT_LOADED:
+	case VAULT_SEALED:
 	case VAULT_REFUSED:
 		return -EBADMSG;
 	}
@@ -248,6 +271,7 @@ static void serve(void *argument)
 
 	vault->status = rc == -EPIPE ? EXIT_DONE : EXIT_FAILED;
 	keyring_clear(vault->desk.keyring);
+	audit_key_wipe(vault->desk.audit_key);
 	intake_wipe(&vault->intake);
 	explicit_bzero(vault->replies.data, vault->replies.max);
 }
@@ -268,6 +292,7 @@ static int warm_up(void)
 	uint8_t seed[crypto_sign_SEEDBYTES] = { 0 };
 	uint8_t pair[crypto_sign_SECRETKEYBYTES], half[KEY_PUBLIC_LEN];
 	uint8_t signature[crypto_sign_BYTES];
+	char text[AUDIT_TEXT_MAX];
 	struct sigv4_key key;
 	struct timespec now;
 	size_t len;
@@ -278,20 +303,45 @@ static int warm_up(void)
 	(void)crypto_sign_detached(signature, NULL, half, sizeof(half), pair);
 	(void)sodium_base642bin(half, sizeof(half), "AAAA", 4, "\r\n", &len,
 	                        NULL, sodium_base64_VARIANT_ORIGINAL);
+	(void)crypto_auth_hmacsha256(signature, seed, sizeof(seed), seed);
+	(void)audit_seal_text(UINT64_MAX, seed, half, text);
 	sigv4_key_derive(&key, bytes_of_text("warm-up"), "19700101", "", "s3");
 	return clock_gettime(CLOCK_REALTIME, &now) < 0 ? -errno : 0;
 }
 
+static void init_seal_key(void *argument)
+{
+	struct audit_key *key = argument;
+
+	audit_key_init(key);
+	secret_memory_wipe_registers();
+}
+
+/* The kernel writes the seed into secret memory; all that is made of it stays
+ * on the secret stack. */
+static int make_seal_key(const struct vault_memory *memory)
+{
+	struct audit_key *key = memory->audit_key;
+	ssize_t n = getrandom(key->seed, sizeof(key->seed), 0);
+
+	if (n != (ssize_t)sizeof(key->seed))
+		return n < 0 ? -errno : -EIO;
+	secret_memory_call(&memory->stack, init_seal_key, key);
+	return 0;
+}
+
 /* Not inlined: its buffer and the report would make one large frame. */
-__attribute__((__noinline__)) static int say_hello(int door,
-                                                   const struct report *report)
+__attribute__((__noinline__)) static int
+say_hello(int door, const struct report *report,
+          const struct audit_key *audit_key)
 {
 	uint8_t memory[HELLO_MAX];
 	struct buffer hello;
 	int rc;
 
 	buffer_wrap(&hello, memory, sizeof(memory));
-	wire_put_hello(&hello, report->measures, report->count);
+	wire_put_hello(&hello, report->measures, report->count,
+	               audit_key->first);
 	rc = buffer_end(&hello);
 	return rc < 0 ? rc : fd_write_full(door, hello.data, hello.len);
 }
@@ -357,10 +407,18 @@ static int prepare(const struct vault_start *start,
 	rc = warm_up();
 	if (rc < 0)
 		return fail("warm up", rc);
+	rc = make_seal_key(ret_memory);
+	if (rc < 0)
+		return fail("seal key", rc);
 
+	rc = close_others(start->door, start->intake);
+	if (rc < 0)
+		return fail("close", rc);
+
+	surroundings_report_descriptors(&report);
 	secret_memory_report_stack(&ret_memory->stack, &report);
 	seal_vault_report(&report);
-	rc = say_hello(start->door, &report);
+	rc = say_hello(start->door, &report, ret_memory->audit_key);
 	return rc < 0 ? fail("hello", rc) : EXIT_DONE;
 }
 
@@ -371,6 +429,7 @@ static void vault_init(struct vault *vault, const struct vault_start *start,
 		.desk = {
 			.config = start->config,
 			.keyring = keyring_init(memory->keyring, start->config),
+			.audit_key = memory->audit_key,
 			.references = memory->references,
 			.fingerprint = memory->fingerprint,
 			.fingerprint_size = memory->fingerprint_size,
@@ -397,8 +456,7 @@ int vault_run(const struct vault_start *start)
 		return status;
 
 	vault_init(&vault, start, &memory);
-	if (close_others(start->door, start->intake) < 0 ||
-	    seal_vault(start->door, start->intake) < 0)
+	if (seal_vault(start->door, start->intake) < 0)
 		return EXIT_UNSAFE;
 
 	secret_memory_call(&memory.stack, serve, &vault);

@@ -40,6 +40,37 @@ static void print_left(const char *what, int64_t seconds)
 	             (long long)seconds % 60);
 }
 
+/* The words of the configuration. */
+static const char *policy_word(enum sign_policy policy)
+{
+	switch (policy) {
+	case SIGN_IN_STORE:
+		return "in-store";
+	case SIGN_BUILT_HERE:
+		return "built-here";
+	case SIGN_ANY:
+		return "any";
+	}
+	return "";
+}
+
+static void print_policy(const struct agent_cache *cache)
+{
+	static const char *const words[CONFIRM_COUNT] = {
+		[CONFIRM_SIGN] = "sign",
+		[CONFIRM_PRESIGN_PUT] = "presign-put",
+		[CONFIRM_UNLOCK] = "unlock",
+	};
+
+	(void)printf("  policy   sign-policy %s, confirm",
+	             policy_word(cache->sign_policy));
+	for (size_t i = 0; i < CONFIRM_COUNT; i++) {
+		if (cache->confirm & (1U << i))
+			(void)printf(" %s", words[i]);
+	}
+	(void)puts(cache->confirm == 0 ? " nothing" : "");
+}
+
 static void print_cache(const struct agent_cache *cache)
 {
 	(void)printf("cache      %s\n", cache->name);
@@ -48,6 +79,22 @@ static void print_cache(const struct agent_cache *cache)
 		(void)printf("  key      %s\n", cache->public_keys.items[i]);
 	if (cache->public_keys.count == 0)
 		(void)printf("  key      known once unlocked\n");
+	print_policy(cache);
+}
+
+static void print_audit(const struct agent_audit *audit)
+{
+	if (!audit->path) {
+		(void)puts("audit      none is kept");
+		return;
+	}
+	(void)printf("audit      %s, %llu records\n", audit->path,
+	             (unsigned long long)audit->sequence);
+	if (audit->failure) {
+		(void)printf("           uses no secret until it can be "
+		             "written: %s\n",
+		             audit->failure);
+	}
 }
 
 static void print_hardening(const struct agent_status *status)
@@ -73,6 +120,8 @@ static void print_status(const struct agent_status *status)
 	(void)printf("agent      %s, pid %lld\n", status->version,
 	             (long long)status->pid);
 	(void)printf("state      %s\n", agent_state_name(status->state));
+	(void)printf("scope      %s\n", status->scope);
+	print_audit(&status->audit);
 	print_left("lifetime", status->lifetime_left);
 	print_left("idle", status->idle_left);
 	(void)printf(

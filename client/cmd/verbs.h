@@ -4,6 +4,7 @@
  */
 #pragma once
 
+int cmd_audit(int argc, char **argv);
 int cmd_info(int argc, char **argv);
 int cmd_keygen(int argc, char **argv);
 int cmd_lock(int argc, char **argv);

@@ -239,7 +239,9 @@ static const char *newline_of(struct bytes text)
 static int insert(struct stripped *s, const struct nix_conf_addition *addition,
                   struct buffer *ret_text)
 {
-	struct bytes old = buffer_bytes(&s->text);
+	/* An empty buffer has no memory that one could point into. */
+	struct bytes old = s->text.len > 0 ? buffer_bytes(&s->text)
+	                                   : bytes_of_text("");
 	size_t at = s->at;
 	struct pen pen = {
 		.out = ret_text,

@@ -26,11 +26,11 @@ _nixcache() {
 		mapfile -t COMPREPLY < <(compgen -d -- "$word")
 		return
 		;;
-	-j | --jobs | --max-memory | --level | --key | -l | --listen | \
+	--lines | --since | -j | --jobs | --max-memory | --level | --key | -l | --listen | \
 		--priority | --op | --vault | --field | -e | --expires) return ;;
 	nixcache)
 		words='push pull serve use sign verify ls info url keygen
-			status lock unlock --help --version'
+			audit status lock unlock --help --version'
 		;;
 	*)
 		case ${COMP_WORDS[1]} in
@@ -82,6 +82,15 @@ _nixcache() {
 			words='--cache --expires --narinfo --stdin --json --help'
 			;;
 		keygen) words='--op --vault --field --help' ;;
+		audit)
+			if [[ $word != -* && $COMP_CWORD -gt 2 ]]; then
+				mapfile -t COMPREPLY < <(compgen -f -- "$word")
+				return
+			fi
+			words='verify --follow --lines --since --json --help'
+			[[ ${COMP_WORDS[2]} != verify ]] ||
+				words='--public-key --json --help'
+			;;
 		status) words='--json --hardening --help' ;;
 		use)
 			words="--url --direct --public-key --password-file
@@ -113,12 +122,14 @@ _nixcache_agent() {
 	case $before in
 	-a | --socket | --config) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
 	-t | --lifetime | --idle) ;;
+	--watch) mapfile -t COMPREPLY < <(compgen -W "$(ps -A -o pid=)" -- "$word") ;;
 	--allow-weak) mapfile -t COMPREPLY < <(compgen -W 'memory namespace
-		trace' -- "$word") ;;
+		trace confinement' -- "$word") ;;
 	*)
 		mapfile -t COMPREPLY < <(compgen -W '--sh --csh --fish --socket
 			--foreground --debug --kill --lifetime --idle --config
-			--prefetch --allow-weak --quiet --help --version --' -- "$word")
+			--prefetch --confine --watch --allow-weak --quiet
+			--help --version --' -- "$word")
 		;;
 	esac
 }

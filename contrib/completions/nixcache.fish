@@ -7,7 +7,7 @@ function __nixcache_caches
         string match -v '"*'
 end
 
-set -l commands push pull serve use sign verify ls info url keygen status lock unlock
+set -l commands push pull serve use sign verify ls info url keygen audit status lock unlock
 complete -c nixcache -n "not __fish_seen_subcommand_from $commands" -f -a push -d 'Put store paths into a cache'
 complete -c nixcache -n "not __fish_seen_subcommand_from $commands" -f -a pull -d 'Fetch store paths from a cache'
 complete -c nixcache -n "not __fish_seen_subcommand_from $commands" -f -a serve -d 'Offer caches to stock Nix on this machine'
@@ -18,6 +18,7 @@ complete -c nixcache -n "not __fish_seen_subcommand_from $commands" -f -a ls -d 
 complete -c nixcache -n "not __fish_seen_subcommand_from $commands" -f -a info -d 'Show what a cache is and can do'
 complete -c nixcache -n "not __fish_seen_subcommand_from $commands" -f -a url -d 'Print a URL that is good for a while'
 complete -c nixcache -n "not __fish_seen_subcommand_from $commands" -f -a keygen -d 'Make a key pair for signing'
+complete -c nixcache -n "not __fish_seen_subcommand_from $commands" -f -a audit -d 'Show and check what was asked and decided'
 complete -c nixcache -n "not __fish_seen_subcommand_from $commands" -f -a status -d 'Say what the agent holds'
 complete -c nixcache -n "not __fish_seen_subcommand_from $commands" -f -a lock -d 'Wipe the secrets'
 complete -c nixcache -n "not __fish_seen_subcommand_from $commands" -f -a unlock -d 'Fetch the secrets'
@@ -101,6 +102,14 @@ complete -c nixcache -n '__fish_seen_subcommand_from url' -s e -l expires -x -d 
 complete -c nixcache -n '__fish_seen_subcommand_from url' -l narinfo -d 'Of the narinfo'
 complete -c nixcache -n '__fish_seen_subcommand_from url' -l stdin -d 'Read paths from standard input'
 
+set -l audit '__fish_seen_subcommand_from audit'
+complete -c nixcache -n $audit -a verify -d 'Check that nothing was changed'
+complete -c nixcache -n $audit -s f -l follow -d 'Go on with what comes'
+complete -c nixcache -n $audit -s n -l lines -x -d 'Only the last'
+complete -c nixcache -n $audit -l since -x -d 'Only what is not older'
+complete -c nixcache -n $audit -s k -l public-key -x -d 'A signing key that is believed'
+complete -c nixcache -n $audit -l json -d 'For a program'
+
 set -l status_ '__fish_seen_subcommand_from status'
 complete -c nixcache -n $status_ -f -l json -d 'As one object'
 complete -c nixcache -n $status_ -f -l hardening -d 'Each protection'
@@ -116,7 +125,9 @@ complete -c nixcache-agent -x -s t -l lifetime -d 'Longest time'
 complete -c nixcache-agent -x -l idle -d 'Time without use'
 complete -c nixcache-agent -r -l config -d 'Configuration'
 complete -c nixcache-agent -f -l prefetch -d 'Fetch at the start'
+complete -c nixcache-agent -f -l confine -d 'Shut the command off'
+complete -c nixcache-agent -x -l watch -d 'End with this process' -a '(__fish_complete_pids)'
 complete -c nixcache-agent -f -s q -l quiet -d 'Do not print the pid'
-complete -c nixcache-agent -x -l allow-weak -a 'memory namespace trace' -d 'Go on without'
+complete -c nixcache-agent -x -l allow-weak -a 'memory namespace trace confinement' -d 'Go on without'
 complete -c nixcache-agent -f -s h -l help -d 'Print the options'
 complete -c nixcache-agent -f -s V -l version -d 'Print the version'

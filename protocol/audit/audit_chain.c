@@ -47,6 +47,7 @@ struct vault {
 	uint8_t first[KEY_PUBLIC_LEN];
 	uint8_t next[KEY_PUBLIC_LEN];
 	bool is_in_use;    /* no "end" or "start" since */
+	bool is_wiped;     /* it can seal nothing more */
 	bool is_certified; /* by one of the known keys */
 	bool has_told;     /* that it is not */
 	uint64_t sealed;   /* the last line that it has sealed */
@@ -318,7 +319,7 @@ static void close_run(struct audit_chain *chain, uint64_t number,
 	if (!run->has_ended) {
 		find(findings, FOUND_NO_END, number, chain->summary.last);
 	} else if (chain->vault.state == VAULT_KNOWN &&
-	           chain->vault.sealed < run->end) {
+	           !chain->vault.is_wiped && chain->vault.sealed < run->end) {
 		find(findings, FOUND_END_UNSEALED, run->end, 0);
 	}
 }
@@ -373,9 +374,11 @@ static void take_event(struct audit_chain *chain, const struct audit_line *line,
 		chain->run.end = line->sequence;
 		chain->vault.is_in_use = false;
 		return;
+	case AUDIT_LOCKED:
+		chain->vault.is_wiped = true;
+		break;
 	case AUDIT_CONTINUED:
 	case AUDIT_FETCH_FAILED:
-	case AUDIT_LOCKED:
 	case AUDIT_PRESIGN:
 	case AUDIT_CALL:
 	case AUDIT_UNKNOWN:
@@ -439,6 +442,17 @@ int audit_chain_take(struct audit_chain *chain, struct bytes text,
 	return 0;
 }
 
+void audit_chain_tear(const struct audit_chain *chain,
+                      struct audit_findings *ret_findings)
+{
+	struct audit_findings findings = { .count = 0 };
+
+	/* Otherwise it has been told already. */
+	if (chain->is_record)
+		find(&findings, FOUND_NOT_A_RECORD, chain->summary.last, 0);
+	*ret_findings = findings;
+}
+
 void audit_chain_end(struct audit_chain *chain, enum audit_ending ending,
                      struct audit_findings *ret_findings)
 {
@@ -446,9 +460,7 @@ void audit_chain_end(struct audit_chain *chain, enum audit_ending ending,
 	uint64_t claimed = chain->premises->claim.sequence;
 	struct audit_findings findings = { .count = 0 };
 
-	if (ending == AUDIT_ENDING_TORN && chain->is_record)
-		find(&findings, FOUND_NOT_A_RECORD, summary->last, 0);
-	if (ending != AUDIT_ENDING_OPEN)
+	if (ending == AUDIT_ENDING_CLOSED)
 		close_run(chain, summary->last, &findings);
 	if (claimed > 0 && !summary->has_met_claim)
 		find(&findings, FOUND_HEAD, summary->last, claimed);

@@ -35,10 +35,13 @@ void audit_chain_free(struct audit_chain *chain);
 must_check int audit_chain_take(struct audit_chain *chain, struct bytes line,
                                 struct audit_findings *ret_findings);
 
+/* The line just taken has no newline behind it: it is cut. */
+void audit_chain_tear(const struct audit_chain *chain,
+                      struct audit_findings *ret_findings);
+
 enum audit_ending {
 	AUDIT_ENDING_OPEN,   /* an agent may be about to write more */
 	AUDIT_ENDING_CLOSED, /* no agent writes this log */
-	AUDIT_ENDING_TORN,   /* nor has its last line a newline */
 };
 
 /* After the last line. */

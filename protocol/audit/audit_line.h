@@ -58,7 +58,8 @@ struct audit_line {
 	enum audit_kind kind;
 	struct bytes event;
 	uint64_t sequence;
-	int64_t time_ms; /* since 1970 */
+	struct bytes time; /* AUDIT_TIME_LEN bytes */
+	int64_t time_ms;   /* the same, since 1970 */
 	uint8_t prev[DIGEST_SHA256_LEN];
 	union {
 		struct audit_line_start start;

@@ -82,8 +82,11 @@ static void format_numbers(const struct audit_finding *finding,
 		break;
 	case FOUND_NO_END:
 		(void)snprintf(out, AUDIT_SENTENCE_SIZE,
-		               "the agent before has no end: it was killed, or "
-		               "what it wrote after line %llu is cut off",
+		               other == 0 ? "the log is empty: it was cut, or "
+		                            "replaced"
+		                          : "an agent stops at line %llu "
+		                            "without its end: it was killed, "
+		                            "or the rest is cut off",
 		               other);
 		break;
 	case FOUND_HEAD:

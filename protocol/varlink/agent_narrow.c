@@ -19,15 +19,8 @@ void narrow_call_clear(struct narrow_call *narrow)
 static void put_texts(struct buffer *out, const char *key,
                       const struct strings *texts)
 {
-	if (texts->count == 0)
-		return;
-	json_put_key(out, key);
-	buffer_append_char(out, '[');
-	for (size_t i = 0; i < texts->count; i++) {
-		json_put_next(out);
-		json_put_text(out, bytes_of_text(texts->items[i]));
-	}
-	buffer_append_char(out, ']');
+	if (texts->count > 0)
+		json_put_texts_member(out, key, texts);
 }
 
 static void put_allow(struct buffer *out, uint32_t allow)
@@ -118,6 +111,8 @@ int narrow_call_decode(const struct varlink_call *call,
 	            call->parameters, RECORD_STRICT);
 	record_copy_text(&r, NARROW_FIELD_SCOPE, narrow.scope,
 	                 sizeof(narrow.scope));
+	if (record_has(&r, NARROW_FIELD_SCOPE) && narrow.scope[0] == '\0')
+		record_refuse(&r, NARROW_FIELD_SCOPE);
 	read_allow(&r, &narrow);
 	read_texts(&r, NARROW_FIELD_CACHES, AGENT_CACHES_MAX,
 	           AGENT_CACHE_NAME_MAX, &narrow.caches);

@@ -48,10 +48,12 @@ agent_of_job() {
 	sed -n 's/^NIXCACHE_AGENT_PID=//p' "$W/env"
 }
 
+# shellcheck disable=SC2016 # the steps' own
 start_step='said=$("$agent" -s 2>"$W/said") || exit
 eval "$said" >/dev/null
 env | grep ^NIXCACHE_AGENT >"$W/env"'
 # As a runner passes variables on to later steps.
+# shellcheck disable=SC2016
 use_step='set -a; . "$W/env"; "$client" unlock -q && "$client" status'
 
 # From step to step.

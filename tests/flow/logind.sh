@@ -13,6 +13,8 @@ key_make logind-1
 agent_config "$(agent_file_cache one "$W/cache")"
 export DBUS_SYSTEM_BUS_ADDRESS=unix:path=$W/bus
 
+started=()
+
 bus_start() {
 	cat >"$W/bus.conf" <<-E2
 		<busconfig>
@@ -24,8 +26,9 @@ bus_start() {
 		</policy>
 		</busconfig>
 	E2
-	dbus-daemon --config-file="$W/bus.conf" --nofork &
+	dbus-daemon --config-file="$W/bus.conf" --nofork 2>"$W/bus.log" &
 	bus=$!
+	started+=($!)
 	disown $bus
 	wait_for 10 test -S "$W/bus"
 }
@@ -35,6 +38,7 @@ logind_start() {
 	rm -f "$W/words" && mkfifo "$W/words"
 	"$fake_logind" <"$W/words" >"$W/logind" &
 	logind=$!
+	started+=($!)
 	disown $logind
 	exec 7>"$W/words"
 	wait_for 10 grep -q ready "$W/logind"
@@ -42,7 +46,7 @@ logind_start() {
 
 flow_clean_up() {
 	exec 7>&-
-	kill -KILL ${logind:-} ${bus:-} ${mute:-} 2>/dev/null
+	kill -KILL "${started[@]}" 2>/dev/null
 }
 
 tell() {
@@ -137,6 +141,7 @@ s.listen(8)
 signal.pause()
 PY
 mute=$!
+started+=($!)
 disown $mute
 wait_for 10 test -S "$W/bus"
 agent_start

@@ -32,7 +32,7 @@ refused() {
 good=$(agent_s3_cache main "$store_uri")
 
 # In the configuration.
-refused 'a line that is none' 1 'nixcache\.conf:2: ' $'[cache main]\nnonsense'
+refused 'a line that is none' 1 'nixcache\.conf:[0-9]*: ' $'[cache main]\nnonsense'
 refused 'an unknown key' 1 'nixcache\.conf:[0-9]+: .*colour' \
 	"$good"$'\ncolour = red'
 refused 'an unknown parameter of the store' 1 \

@@ -134,7 +134,8 @@ agent_stop
 
 # Without a configuration: continuous integration.
 rm "$agent_conf"
-NIXCACHE_STORE=file://$W/cache NIX_SIGNING_KEY=$key_secret agent_start
+NIXCACHE_STORE=file://$W/cache NIX_SIGNING_KEY=$key_secret \
+	NIXCACHE_NIX_STORE=$nix_root agent_start
 check 'with no file, the environment makes a cache' pushes
 check_same 'called default' default "$("$client" status --json |
 	/usr/bin/python3 -c 'import json, sys

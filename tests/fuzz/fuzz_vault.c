@@ -21,6 +21,7 @@ struct fixture {
 	struct config_cache caches[2];
 	struct secret_slot slots[SLOTS];
 	struct desk desk;
+	struct audit_key audit_key;
 	uint8_t *keyring;
 	struct public_key keys[SLOTS]; /* what the vault said it has loaded */
 	bool has_key[SLOTS];
@@ -53,6 +54,7 @@ static void fixture_init(struct fixture *f)
 	f->keyring =
 		aligned_alloc(64, (keyring_size(&f->config) + 63) / 64 * 64);
 	f->desk = (struct desk){
+		.audit_key = &f->audit_key,
 		.config = &f->config,
 		.references = calloc(WIRE_REFERENCES_MAX, sizeof(struct bytes)),
 		.fingerprint_size = 65536,

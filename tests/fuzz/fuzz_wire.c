@@ -47,10 +47,12 @@ static void read_presign(const struct wire_frame *frame, struct buffer *said)
 static void read_hello(const struct wire_frame *frame, struct buffer *said)
 {
 	struct agent_measure measures[MEASURES_MAX];
+	uint8_t key[KEY_PUBLIC_LEN];
 	size_t count;
 
-	if (wire_get_hello(frame->body, measures, MEASURES_MAX, &count) == 0) {
-		wire_put_hello(said, measures, count);
+	if (wire_get_hello(frame->body, measures, MEASURES_MAX, &count, key) ==
+	    0) {
+		wire_put_hello(said, measures, count, key);
 		check_same(said, frame);
 	}
 }
@@ -66,12 +68,33 @@ static void read_refused(const struct wire_frame *frame, struct buffer *said)
 	}
 }
 
+static void read_seal(const struct wire_frame *frame, struct buffer *said)
+{
+	struct vault_seal seal;
+
+	if (wire_get_seal(frame->body, &seal) == 0) {
+		wire_put_seal(said, frame->tag, &seal);
+		check_same(said, frame);
+	}
+}
+
+static void read_sealed(const struct wire_frame *frame, struct buffer *said)
+{
+	struct vault_sealed sealed;
+
+	if (wire_get_sealed(frame->body, &sealed) == 0) {
+		wire_put_sealed(said, frame->tag, &sealed);
+		check_same(said, frame);
+	}
+}
+
 /* Every body is read as every type: whoever reads trusts no type either. */
 static void read_frame(const struct wire_frame *frame)
 {
 	void (*const readers[])(const struct wire_frame *,
-	                        struct buffer *) = { read_sign, read_presign,
-		                                     read_hello, read_refused };
+	                        struct buffer *) = { read_sign,  read_presign,
+		                                     read_hello, read_refused,
+		                                     read_seal,  read_sealed };
 
 	for (size_t i = 0; i < sizeof(readers) / sizeof(*readers); i++) {
 		cleanup_buffer struct buffer said;

@@ -235,15 +235,16 @@ struct audit_judged audit_rig_judge(struct bytes log,
 	cleanup_audit_chain struct audit_chain *chain = NULL;
 
 	must(audit_chain_new(premises, &chain) == 0);
-	if (ending == AUDIT_ENDING_CLOSED && log.len > 0 &&
-	    log.data[log.len - 1] != '\n')
-		ending = AUDIT_ENDING_TORN;
 	while (log.len > 0) {
 		struct bytes line = { log.data, line_len(log) };
 		size_t step = line.len < log.len ? line.len + 1 : line.len;
 
 		must(audit_chain_take(chain, line, &findings) == 0);
 		count(&judged, &findings);
+		if (step == line.len && ending == AUDIT_ENDING_CLOSED) {
+			audit_chain_tear(chain, &findings);
+			count(&judged, &findings);
+		}
 		log.data += step;
 		log.len -= step;
 	}

@@ -43,8 +43,8 @@ struct audit_judged {
 	struct audit_summary summary;
 };
 
-/* What a reader finds in the lines of log.  has_newline: a last line without
- * one is torn. */
+/* What a reader finds in the lines of log; of a closed one, the last line
+ * must have its newline. */
 struct audit_judged audit_rig_judge(struct bytes log,
                                     const struct audit_premises *premises,
                                     enum audit_ending ending);

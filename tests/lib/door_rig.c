@@ -35,6 +35,7 @@ void door_rig_init(struct door_rig *rig)
 	rig->pid = -1;
 	rig->launcher = -1;
 	rig->vault = -1;
+	rig->scope = "owner";
 	for (size_t i = 0; i < DOOR_RIG_CACHES; i++) {
 		rig->caches[i] = (struct config_cache){
 			.name = names[i],
@@ -97,7 +98,8 @@ void door_rig_start(struct door_rig *rig)
 	if (rig->pid < 0)
 		abort();
 	if (rig->pid == 0) {
-		const struct agent_listener listening = { listener, "owner" };
+		const struct agent_listener listening = { listener,
+			                                  rig->scope };
 		const struct door_start start = {
 			.config = &rig->config,
 			.launcher_report = &rig->report,
@@ -161,20 +163,21 @@ void door_rig_give_vault(struct door_rig *rig)
 	const struct agent_measure measure = { .name = "sealed",
 		                               .process = "vault",
 		                               .detail = "said by a test" };
+	static const uint8_t seal_key[KEY_PUBLIC_LEN] = { 1 };
 	struct buffer hello;
 	int pair[2];
 
 	if (rig->vault >= 0)
 		(void)close(rig->vault);
 	make_pair(SOCK_STREAM, pair);
-	if (wire_send_launcher(rig->launcher, LAUNCHER_VAULT, pair[1]) < 0)
+	if (wire_send_vault(rig->launcher, LOCK_ASKED, pair[1]) < 0)
 		abort();
 	(void)close(pair[1]);
 	rig->vault = pair[0];
 	buffer_rewind(&rig->frames);
 	rig->frame_at = 0;
 	buffer_init(&hello, WIRE_FRAME_MAX);
-	wire_put_hello(&hello, &measure, 1);
+	wire_put_hello(&hello, &measure, 1, seal_key);
 	door_rig_send_frames(rig, &hello);
 	buffer_clear(&hello);
 }
@@ -222,6 +225,8 @@ bool door_rig_load(struct door_rig *rig)
 	buffer_put_u16(&loaded, 1);
 	buffer_put_u16(&loaded, 0);
 	buffer_put_bytes(&loaded, bytes_of_text("k:loaded"));
+	buffer_put_u16(&loaded, 1);
+	buffer_put_bytes(&loaded, bytes_of_text("k:certificate"));
 	wire_finish(&loaded, mark);
 	door_rig_send_frames(rig, &loaded);
 	buffer_clear(&loaded);

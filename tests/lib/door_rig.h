@@ -18,6 +18,7 @@ struct door_rig {
 	struct config_cache caches[DOOR_RIG_CACHES];
 	struct secret_slot slots[DOOR_RIG_SLOTS];
 	struct report report; /* the launcher's */
+	const char *scope;    /* of its socket; "owner" */
 	struct socket_stage stage;
 	char path[SOCKET_STAGE_PATH_SIZE];
 	int pid;

@@ -3,6 +3,7 @@
 #	nix_begin FOLDER             nix_root is then a store of our own
 #	nix_make_closure 10 [MIB]    prints the top path; needs no network
 #	nix_paths TOP                its closure, one a line
+#	nix_facts PATH...            hash, size and references of each
 #	nix_pull URL TOP KEY...      fetches it into a fresh store and verifies it
 #	nix_public_key SECRET        of a secret key from nix_key NAME
 #
@@ -113,4 +114,17 @@ nix_pulled_same() {
 			<(nix-store --store "$nix_work/pulled/root" \
 				--dump "$nix_work/pulled/root$path") || return
 	done < <(nix_paths "$1")
+}
+
+# What a store says of paths, a line each: path, hash, size and references, with
+# tabs between them.
+nix_facts() {
+	local path
+	for path; do
+		printf '%s\t%s\t%s\t%s\n' "$path" \
+			"$(nix-store --store "$nix_root" -q --hash "$path")" \
+			"$(nix-store --store "$nix_root" -q --size "$path")" \
+			"$(nix-store --store "$nix_root" -q --references "$path" |
+				tr '\n' ' ')"
+	done
 }

@@ -128,7 +128,7 @@ int vault_rig_start(struct vault_rig *rig)
 		return -1;
 	return wire_get_hello(hello.body, rig->measures,
 	                      sizeof(rig->measures) / sizeof(rig->measures[0]),
-	                      &rig->measure_count);
+	                      &rig->measure_count, rig->seal_key);
 }
 
 int vault_rig_stop(struct vault_rig *rig)

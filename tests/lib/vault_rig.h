@@ -19,6 +19,7 @@ struct vault_rig {
 	struct secret_slot slots[VAULT_RIG_SLOTS];
 	struct agent_measure measures[64]; /* what its hello said */
 	size_t measure_count;
+	uint8_t seal_key[KEY_PUBLIC_LEN]; /* the first, as it says */
 	int pid;
 	int door;
 	int intake; /* write end */

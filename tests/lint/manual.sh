@@ -73,8 +73,9 @@ for page in agent/nixcache-agent.1 client/nixcache.1; do
 done
 held_against_help agent/nixcache-agent.1 OPTIONS "$agent"
 for command in push pull serve use sign verify ls info url keygen \
-	status lock unlock; do
+	audit status lock unlock; do
 	held_against_help client/nixcache.1 "$command" "$client" "$command"
 done
+held_against_help client/nixcache.1 'audit verify' "$client" audit verify
 held_against_help client/nixcache.1 OPTIONS "$client"
 tap_end

@@ -1,7 +1,7 @@
 #include "tests/lib/fake_agent.h"
 #include "tests/lib/test.h"
 
-#include "client/agent_call.h"
+#include "client/agent_exchange.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -337,11 +337,16 @@ static void requests_go_in_batches_and_come_back_in_order(void)
 	}
 }
 
-#define STATUS(state)                                                     \
+#define STATUS_OF(state, caches)                                          \
 	"{\"parameters\":{\"version\":\"1\",\"pid\":1,\"state\":\"" state \
 	"\","                                                             \
-	"\"caches\":[],\"signatures\":0,\"urls\":0,\"sourceRuns\":0,"     \
-	"\"hardening\":[],\"scope\":\"owner\"}}"
+	"\"caches\":[" caches "],\"signatures\":0,\"urls\":0,"            \
+	"\"sourceRuns\":0,\"hardening\":[],\"scope\":\"owner\"}}"
+#define STATUS(state) STATUS_OF(state, "")
+#define CACHE(confirm)                                                    \
+	"{\"name\":\"dev\",\"store\":\"file:///a\",\"storeDir\":\"/n\","  \
+	"\"publicKeys\":[],\"upstreamKeys\":[],\"compression\":\"zstd\"," \
+	"\"signPolicy\":\"inStore\",\"confirm\":[" confirm "]}"
 
 /* Signs one path, then presigns one request, with an agent that nothing waits
  * for.  The outcome of the first that fails. */
@@ -398,6 +403,45 @@ static void who_never_waits_is_served_by_an_unlocked_agent(void)
 	CHECK(sign_and_presign(replies, 4, &error) == AGENT_OK);
 }
 
+/* What a person is asked about at each use is given time, or it would be asked
+ * about again at the next try. */
+static void what_is_confirmed_is_waited_for(void)
+{
+	static const struct {
+		const char *status;
+		const char *cache;
+		enum agent_patience patience;
+	} cases[] = {
+		{ STATUS_OF("unlocked", CACHE("")), "dev",
+		  AGENT_PATIENCE_QUICK },
+		{ STATUS_OF("unlocked", CACHE("\"unlock\"")), "dev",
+		  AGENT_PATIENCE_QUICK },
+		{ STATUS_OF("unlocked", CACHE("\"sign\"")), "dev",
+		  AGENT_PATIENCE_APPROVAL },
+		{ STATUS_OF("unlocked", CACHE("\"presignPut\"")), "dev",
+		  AGENT_PATIENCE_APPROVAL },
+		{ STATUS_OF("unlocked", CACHE("\"sign\"")), "other",
+		  AGENT_PATIENCE_QUICK },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct fake_script script = { &cases[i].status, 1, 1 };
+		enum agent_patience patience;
+		struct agent_error error;
+		struct agent *agent = NULL;
+		struct fake_agent fake;
+
+		fake_agent_start(&fake, &script);
+		CHECK(agent_open(fake.path, &agent, &error) == AGENT_OK);
+		agent_never_wait(agent);
+		CHECK(agent_exchange_prepare(agent, cases[i].cache, &patience,
+		                             &error) == AGENT_OK);
+		CHECK(patience == cases[i].patience);
+		agent_close(agent);
+		CHECK(fake_agent_stop(&fake));
+	}
+}
+
 static void a_status_that_cannot_be_had_is_an_error(void)
 {
 	static const char *const replies[] = { "", EMPTY_REPLY };
@@ -438,6 +482,8 @@ int main(void)
 		  who_never_waits_is_told_that_the_agent_is_locked },
 		{ "who never waits is served by an unlocked agent",
 		  who_never_waits_is_served_by_an_unlocked_agent },
+		{ "what is confirmed is waited for",
+		  what_is_confirmed_is_waited_for },
 		{ "a status that cannot be had is an error",
 		  a_status_that_cannot_be_had_is_an_error },
 	};

@@ -118,6 +118,27 @@ static void a_secret_had_only_once_turns_the_idle_lock_off(void)
 	config_free(l.config);
 }
 
+static void what_is_confirmed_is_a_list_of_words(void)
+{
+	struct loaded l = load("[agent]\nconfirm-window = 0\n"
+	                       "confirm-timeout = 4m\n" FILE_CACHE
+	                       "confirm = unlock, sign\n"
+	                       "[cache g]\nstore = file:///srv/g\n"
+	                       "confirm = presign-put\n"
+	                       "[cache h]\nstore = file:///srv/h\n");
+
+	CHECK(l.rc == 0 && l.config);
+	if (!l.config)
+		return;
+	CHECK(l.config->confirm_window == 0);
+	CHECK(l.config->confirm_timeout == 240);
+	CHECK(l.config->caches[0].confirm ==
+	      (1U << CONFIRM_UNLOCK | 1U << CONFIRM_SIGN));
+	CHECK(l.config->caches[1].confirm == 1U << CONFIRM_PRESIGN_PUT);
+	CHECK(l.config->caches[2].confirm == 0);
+	config_free(l.config);
+}
+
 static void sources_of_every_kind_are_read(void)
 {
 	static const struct {
@@ -317,6 +338,8 @@ int main(void)
 		  never_and_zero_mean_no_limit },
 		{ "a secret had only once turns the idle lock off",
 		  a_secret_had_only_once_turns_the_idle_lock_off },
+		{ "what is confirmed is a list of words",
+		  what_is_confirmed_is_a_list_of_words },
 		{ "sources of every kind are read",
 		  sources_of_every_kind_are_read },
 		{ "the traps of the format are avoided",

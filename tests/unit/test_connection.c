@@ -33,6 +33,7 @@ void __wrap_free(void *memory)
 /* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
 
 struct line {
+	struct config config; /* of no cache */
 	struct door *door;
 	struct connection *c;
 	int client; /* the other end */
@@ -43,11 +44,14 @@ static void line_open(struct line *line)
 	const struct peer peer = { .pid = getpid(), .uid = geteuid() };
 	int pair[2];
 
+	line->config = (struct config){ .cache_count = 0 };
 	line->door = calloc(1, sizeof(*line->door));
 	if (!line->door ||
 	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
 	               pair) < 0)
 		abort();
+	CHECK(witness_new("auto", &line->door->witness) == 0);
+	CHECK(approvals_new(&line->config, &line->door->approvals) == 0);
 	for (size_t i = 0; i < CONNECTIONS_MAX; i++)
 		line->door->connections[i].fd = -1;
 	line->c = &line->door->connections[0];
@@ -60,6 +64,8 @@ static void line_close(struct line *line)
 	if (line->c->fd >= 0)
 		connection_close(line->c);
 	(void)close(line->client);
+	witness_free(line->door->witness);
+	approvals_free(line->door->approvals);
 	free(line->door);
 }
 

@@ -9,6 +9,7 @@
 
 #define KEY "k-1:6NCHdD59X431o0gWypbMrAURkbJ16ZPMQFGspcDShjY="
 #define PID 4711
+#define DIR STORE_DIR_DEFAULT
 
 struct hall {
 	struct door_rig rig;
@@ -42,6 +43,7 @@ static void hall_open(struct hall *hall)
 		.scope = { .socket = &hall->owner, .name = "owner" },
 	};
 	CHECK(audit_new(&hall->start.audit, &hall->door->audit) == 0);
+	CHECK(witness_new("auto", &hall->door->witness) == 0);
 }
 
 /* Writes the reply and reads it as a client does. */
@@ -67,6 +69,7 @@ static void hall_close(struct hall *hall)
 	for (size_t i = 0; i < DOOR_RIG_CACHES; i++)
 		strings_clear(&hall->loaded[i]);
 	audit_free(hall->door->audit);
+	witness_free(hall->door->witness);
 	free(hall->door);
 }
 
@@ -174,14 +177,30 @@ static void the_measures_of_all_three_processes_are_named(void)
 	};
 	hall.door->vault_measure_count = 1;
 	hall_ask(&hall);
-	CHECK(hall.status.measure_count == 3);
+	CHECK(hall.status.measure_count == 5);
 	for (size_t i = 0; i < 3; i++) {
-		CHECK(strcmp(hall.status.measures[i].process, processes[i]) ==
-		      0);
-		CHECK(hall.status.measures[i].state == (enum measure_state)i);
+		/* After the door's own comes what it says of log and store. */
+		const struct agent_measure *row =
+			&hall.status.measures[i < 2 ? i : 4];
+
+		CHECK(strcmp(row->process, processes[i]) == 0);
+		CHECK(row->state == (enum measure_state)i);
 	}
-	CHECK(strcmp(hall.status.measures[2].detail, "why not") == 0);
+	CHECK(strcmp(hall.status.measures[4].detail, "why not") == 0);
 	hall_close(&hall);
+}
+
+static bool attests_as(const struct hall *hall, enum measure_state state,
+                       const char *words)
+{
+	for (size_t i = 0; i < hall->status.measure_count; i++) {
+		const struct agent_measure *row = &hall->status.measures[i];
+
+		if (strcmp(row->name, "attested signing") == 0)
+			return row->state == state &&
+			       strstr(row->detail, words) != NULL;
+	}
+	return false;
 }
 
 static void no_caches_and_no_measures_are_a_reply_too(void)
@@ -190,9 +209,46 @@ static void no_caches_and_no_measures_are_a_reply_too(void)
 
 	hall_open(&hall);
 	hall.rig.config.cache_count = 0;
+	hall.rig.config.slot_count = 0;
 	hall.rig.report.count = 0;
 	hall_ask(&hall);
-	CHECK(hall.status.cache_count == 0 && hall.status.measure_count == 0);
+	CHECK(hall.status.cache_count == 0 && hall.status.measure_count == 2);
+	CHECK(attests_as(&hall, MEASURE_HELD, "no cache has a signing key"));
+	hall_close(&hall);
+}
+
+static void fail_to_open_a_store(struct hall *hall)
+{
+	char path[] = DIR "/00000000000000000000000000000000-p";
+	struct sign_path one = { .store_path = path, .nar_size = 1 };
+	const struct sign_call sign = { .paths = &one, .count = 1 };
+	const struct witness_question question = {
+		.call = 1,
+		.store_dir = DIR,
+		.sign = &sign,
+	};
+	struct error_reply error;
+
+	CHECK(witness_check(hall->door->witness, &hall->client.attested,
+	                    &question, &error) == GATE_WAITS);
+	CHECK(witness_wants_store(hall->door->witness));
+	witness_take_store(hall->door->witness, -1, "nobody is at home");
+	witness_memory_free(hall->door->witness, hall->client.attested);
+}
+
+static void whether_a_store_is_asked_is_told(void)
+{
+	static struct hall hall;
+
+	hall_open(&hall);
+	hall_ask(&hall);
+	CHECK(attests_as(&hall, MEASURE_WEAKER, "sign-policy = any"));
+	hall.rig.caches[0].sign_policy = SIGN_IN_STORE;
+	hall_ask(&hall);
+	CHECK(attests_as(&hall, MEASURE_WEAKER, "no store was asked yet"));
+	fail_to_open_a_store(&hall);
+	hall_ask(&hall);
+	CHECK(attests_as(&hall, MEASURE_ABSENT, "nobody is at home"));
 	hall_close(&hall);
 }
 
@@ -208,6 +264,8 @@ static const struct test tests[] = {
 	  the_measures_of_all_three_processes_are_named },
 	{ "no caches and no measures are a reply too",
 	  no_caches_and_no_measures_are_a_reply_too },
+	{ "whether a store is asked is told",
+	  whether_a_store_is_asked_is_told },
 };
 
 int main(void)

@@ -1,4 +1,5 @@
 #include "agent/vault/vault.h"
+#include "protocol/audit/audit_text.h"
 #include "protocol/base/cursor.h"
 #include "protocol/base/fd.h"
 #include "tests/lib/test.h"
@@ -23,10 +24,19 @@ static const struct agent_measure *find_measure(const struct vault_rig *rig,
 static void hello_says_every_measure_once(void)
 {
 	static const char *const names[] = {
-		"not dumpable", "no core files",     "dies with the agent",
-		"not traced",   "secret memory",     "secret stack",
-		"no new code",  "own namespaces",    "no capabilities",
-		"Landlock",     "no new privileges", "system call filter",
+		"not dumpable",
+		"no core files",
+		"dies with the agent",
+		"not traced",
+		"secret memory",
+		"secret stack",
+		"no new code",
+		"own namespaces",
+		"no capabilities",
+		"Landlock",
+		"no new privileges",
+		"system call filter",
+		"no foreign descriptors",
 	};
 	const size_t count = sizeof(names) / sizeof(names[0]);
 	static struct vault_rig rig;
@@ -47,6 +57,19 @@ static void hello_says_every_measure_once(void)
 		             (int)measure->state, measure->detail);
 	}
 	CHECK(vault_rig_stop(&rig) == 0);
+}
+
+/* The vault's first seal key, by one of the signing keys that it took. */
+static bool is_certified(struct bytes text, const struct public_key *key,
+                         const uint8_t seal_key[KEY_PUBLIC_LEN])
+{
+	char message[AUDIT_TEXT_MAX];
+	struct signature signature;
+
+	(void)audit_key_text(seal_key, message);
+	return signature_parse((const char *)text.data, text.len, &signature) ==
+	               0 &&
+	       signature_verify(&signature, key, bytes_of_text(message));
 }
 
 static void a_commit_answers_with_the_public_keys(void)
@@ -70,6 +93,12 @@ static void a_commit_answers_with_the_public_keys(void)
 		public_key_format(&rig.public_keys[slots[i]], text);
 		CHECK(bytes_equal(cursor_get_bytes(&c, sizeof(text)),
 		                  bytes_of_text(text)));
+	}
+	CHECK(cursor_get_u16(&c) == 3);
+	for (size_t i = 0; i < 3; i++) {
+		CHECK(is_certified(cursor_get_bytes(&c,
+		                                    KEY_SIGNATURE_TEXT_SIZE),
+		                   &rig.public_keys[slots[i]], rig.seal_key));
 	}
 	CHECK(cursor_end(&c) == 0);
 	CHECK(vault_rig_stop(&rig) == 0);
@@ -154,6 +183,7 @@ static void a_commit_before_the_secrets_is_refused(void)
 static void what_is_no_frame_ends_the_vault(void)
 {
 	static const uint8_t bad[] = { 0xff, 0xff, 0xff, 0xff };
+	static const uint8_t no_key[KEY_PUBLIC_LEN];
 	static struct vault_rig rig;
 	struct wire_frame frame;
 	struct buffer request;
@@ -165,7 +195,7 @@ static void what_is_no_frame_ends_the_vault(void)
 	CHECK(vault_rig_stop(&rig) == 1);
 
 	CHECK(vault_rig_start_loaded(&rig) == 0);
-	wire_put_hello(&request, NULL, 0);
+	wire_put_hello(&request, NULL, 0, no_key);
 	CHECK(!vault_rig_ask(&rig, &request, &frame));
 	CHECK(vault_rig_stop(&rig) == 1);
 	buffer_clear(&request);

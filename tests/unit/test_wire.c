@@ -10,6 +10,8 @@
 
 #define TAG 0x0102030405060708ULL
 
+static const uint8_t seal_key[KEY_PUBLIC_LEN] = { 1, [KEY_PUBLIC_LEN - 1] = 2 };
+
 static struct bytes text(const char *s)
 {
 	return bytes_of_text(s);
@@ -64,9 +66,10 @@ static int decode_presign(struct bytes body)
 static int decode_hello(struct bytes body)
 {
 	struct agent_measure measures[4];
+	uint8_t key[KEY_PUBLIC_LEN];
 	size_t count;
 
-	return wire_get_hello(body, measures, 4, &count);
+	return wire_get_hello(body, measures, 4, &count, key);
 }
 
 static int decode_refused(struct bytes body)
@@ -366,23 +369,26 @@ static void the_measures_of_hello_come_back(void)
 		{ "secret memory", "vault", MEASURE_HELD, "" },
 		{ "seccomp", "vault", MEASURE_ABSENT, "no: said the kernel" },
 	};
+	uint8_t key[KEY_PUBLIC_LEN] = { 0 };
 	struct agent_measure got[2];
 	struct buffer out;
 	struct bytes body;
 	size_t count = 0;
 
 	buffer_init(&out, WIRE_FRAME_MAX);
-	wire_put_hello(&out, want, 2);
+	wire_put_hello(&out, want, 2, seal_key);
 	body = body_of(&out, VAULT_HELLO);
-	CHECK(wire_get_hello(body, got, 2, &count) == 0 && count == 2);
+	CHECK(wire_get_hello(body, got, 2, &count, key) == 0 && count == 2);
 	for (size_t i = 0; i < 2; i++) {
 		CHECK(strcmp(got[i].name, want[i].name) == 0);
 		CHECK(strcmp(got[i].process, want[i].process) == 0);
 		CHECK(got[i].state == want[i].state);
 		CHECK(strcmp(got[i].detail, want[i].detail) == 0);
 	}
+	CHECK(memcmp(key, seal_key, sizeof(key)) == 0);
 	count = 9;
-	CHECK(wire_get_hello(body, got, 1, &count) == -EBADMSG && count == 9);
+	CHECK(wire_get_hello(body, got, 1, &count, key) == -EBADMSG &&
+	      count == 9);
 	check_every_cut(decode_hello, body);
 	check_every_byte(decode_hello, body);
 	buffer_clear(&out);
@@ -391,6 +397,7 @@ static void the_measures_of_hello_come_back(void)
 static void a_measure_fills_its_arrays_to_the_last_byte(void)
 {
 	struct agent_measure want = { .state = MEASURE_WEAKER }, got;
+	uint8_t key[KEY_PUBLIC_LEN];
 	struct buffer out;
 	size_t count;
 
@@ -398,8 +405,9 @@ static void a_measure_fills_its_arrays_to_the_last_byte(void)
 	memset(want.process, 'p', sizeof(want.process) - 1);
 	memset(want.detail, 'd', sizeof(want.detail) - 1);
 	buffer_init(&out, WIRE_FRAME_MAX);
-	wire_put_hello(&out, &want, 1);
-	CHECK(wire_get_hello(body_of(&out, VAULT_HELLO), &got, 1, &count) == 0);
+	wire_put_hello(&out, &want, 1, seal_key);
+	CHECK(wire_get_hello(body_of(&out, VAULT_HELLO), &got, 1, &count,
+	                     key) == 0);
 	CHECK(strcmp(got.name, want.name) == 0);
 	CHECK(strcmp(got.process, want.process) == 0);
 	CHECK(strcmp(got.detail, want.detail) == 0);

@@ -61,7 +61,7 @@ static void a_vault_comes_with_its_descriptor_and_nothing_else_does(void)
 	CHECK(wire_send_launcher(line.launcher, LAUNCHER_FETCH, line.door) ==
 	      0);
 	CHECK(wire_receive_launcher(line.door, &packet) == -EBADMSG);
-	CHECK(wire_send_launcher(line.launcher, LAUNCHER_VAULT, -1) == 0);
+	CHECK(wire_send_vault(line.launcher, LOCK_SLEEP, -1) == 0);
 	CHECK(wire_receive_launcher(line.door, &packet) == -EBADMSG);
 	CHECK(packet.type == LAUNCHER_QUIT && packet.fd == -2);
 
@@ -71,8 +71,14 @@ static void a_vault_comes_with_its_descriptor_and_nothing_else_does(void)
 
 	CHECK(wire_send_launcher(line.launcher, LAUNCHER_VAULT, line.door) ==
 	      0);
+	CHECK(wire_receive_launcher(line.door, &packet) == -EBADMSG);
+	CHECK(wire_send_vault(line.launcher, LOCK_REASON_LAST + 1, line.door) ==
+	      0);
+	CHECK(wire_receive_launcher(line.door, &packet) == -EBADMSG);
+
+	CHECK(wire_send_vault(line.launcher, LOCK_SLEEP, line.door) == 0);
 	CHECK(wire_receive_launcher(line.door, &packet) == 1);
-	CHECK(packet.type == LAUNCHER_VAULT);
+	CHECK(packet.type == LAUNCHER_VAULT && packet.reason == LOCK_SLEEP);
 	CHECK(fcntl(packet.fd, F_GETFD) == FD_CLOEXEC);
 	CHECK(close(packet.fd) == 0);
 	line_close(line);

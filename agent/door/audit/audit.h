@@ -18,26 +18,37 @@
 struct audit;
 
 struct audit_event {
-	const char *event;       /* "sign", "presign", "unlock", "lock", ... */
-	const struct peer *peer; /* NULL: the agent itself */
-	const char *scope;       /* NULL: as peer */
-	const char *cache;       /* NULL: none */
+	const char *event; /* "sign", "presign", "unlock", "lock", ... */
+	const struct peer *peer;
+	const char *scope;
+	const char *cache;                  /* NULL: none */
 	const struct sign_call *sign;       /* or NULL */
 	const struct presign_call *presign; /* or NULL */
-	const char *decision;               /* "allowed", "denied", "failed" */
+	const char *decision;               /* "allowed", "denied" */
 	const char *rule;                   /* what decided it */
 };
 
+/* Writes that it has begun, as soon as that can be written. */
 must_check int audit_new(const struct audit_start *start,
                          struct audit **ret_audit);
 void audit_free(struct audit *audit);
 
 bool audit_is_kept(const struct audit *audit);
 
+#define AUDIT_SEAL_TAG (UINT64_MAX - 1) /* of the frame that asks for one */
+
 /* Writes one record.  0, also where no log is kept; -errno: it is not written
  * (audit_failure() says why), and the effect must not follow. */
 must_check int audit_write(struct audit *audit,
                            const struct audit_event *event);
+/* What the agent does by itself: stops nothing when it cannot be written. */
+void audit_note_unlocked(struct audit *audit, const struct strings *public_keys,
+                         const struct strings *certificates);
+void audit_note_fetch_failed(struct audit *audit, const char *kind);
+void audit_note_locked(struct audit *audit, const char *why);
+/* The last one: only a seal follows. */
+void audit_note_end(struct audit *audit);
+
 /* NULL: the last record could be written. */
 const char *audit_failure(const struct audit *audit);
 
@@ -50,6 +61,8 @@ void audit_head(const struct audit *audit,
  * while (deadline, CLOCK_BOOTTIME, 0: nothing to seal), or at once. */
 long long audit_seal_deadline_ms(const struct audit *audit);
 void audit_put_seal(struct audit *audit, struct buffer *out);
+/* Nothing more will come: all is sealed, or nothing can be written. */
+bool audit_is_settled(const struct audit *audit);
 /* VAULT_SEALED.  0 or -EBADMSG. */
 must_check int audit_take_seal(struct audit *audit, struct bytes body);
 /* A fresh vault has named the first of its keys. */
@@ -60,5 +73,7 @@ void audit_forget_vault(struct audit *audit);
 
 /* True, once, when another file should be begun (ERRAND_ROTATE). */
 bool audit_wants_rotation(struct audit *audit);
-/* -1 and why: the old file goes on. */
-void audit_take_rotated(struct audit *audit, int owned_fd, const char *why);
+/* The name of the old file; or -1 and why not: the old file goes on. */
+void audit_take_rotated(struct audit *audit, int owned_fd, const char *text);
+/* NULL: the last change of files was done, if there was any. */
+const char *audit_rotation_failure(const struct audit *audit);

@@ -164,6 +164,13 @@ static enum gate_outcome decide_names(const struct scope *scope,
 	return GATE_PASSED;
 }
 
+/* Who does not say gets the usual, if nobody has chosen less. */
+static uint32_t expires_of(const struct scope_item *item)
+{
+	return is_object(item) && item->expires == 0 ? S3_EXPIRES_USUAL
+	                                             : item->expires;
+}
+
 static enum gate_outcome decide_layer(const struct scope *scope,
                                       const struct grant *grant,
                                       const struct scope_item *item,
@@ -179,7 +186,7 @@ static enum gate_outcome decide_layer(const struct scope *scope,
 	    !(grant->allow >> item->permission & 1))
 		return refuse_permission(scope, item, kind, ret_error);
 	outcome = decide_names(scope, grant, item, ret_error);
-	if (outcome == GATE_PASSED && item->expires > grant->max_expires) {
+	if (outcome == GATE_PASSED && expires_of(item) > grant->max_expires) {
 		return refuse(scope, ERROR_POLICY_DENIED, ret_error,
 		              "no URL that is good for more than %" PRIu32 " s",
 		              grant->max_expires);

@@ -36,7 +36,7 @@ struct scope_item {
 	struct bytes key;       /* an object's key, or a listing's prefix */
 	const char *store_path; /* the name below the store, of a Sign */
 	uint64_t bytes;         /* of the archive, or of the body to be sent */
-	uint32_t expires;       /* of a URL, seconds; 0: scope_expires() */
+	uint32_t expires;       /* of a URL, seconds; 0: the usual */
 };
 
 /* The allow-table itself: whether base gives that permission for keys of that
