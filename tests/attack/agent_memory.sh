@@ -41,6 +41,12 @@ reads it and finds nothing" route_is_clean "$route"
 	done
 done
 check_same 'after all that it still signs' '1 1' "$(prey_use 1)"
+# What a call leaves in the registers, the next may overwrite: after one alone.
+for pid in "${processes[@]}"; do
+	said=$(prey_attack memory "$pid" registers)
+	check "process $((pid - processes[0])) after the first: registers \
+reads it after one call and finds nothing" route_is_clean registers
+done
 
 prey_hold
 said=$(prey_attack memory "$prey_pid")

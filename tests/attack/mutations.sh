@@ -41,7 +41,7 @@ surroundings|unsafe_starts|in a user namespace it is refused|namespaces
 memory|agent_memory|mem reads it and finds nothing|root
 memory|vault_against_root|find no secret in the vault|root
 stack|vault_against_root|on a stack in secret memory|root
-registers|agent_memory|registers reads it and finds nothing|root
+registers|agent_memory|: registers reads it|root
 vault-filter|syscalls|calls are bound to their arguments
 vault-filter|agent_seen|has a system call filter
 door-filter|syscalls|the door is killed by what it must not
@@ -71,7 +71,7 @@ run() {
 	fi
 } </dev/null 2>&1
 
-[[ $(id -u) != 0 ]] || ulimit -c unlimited 2>/dev/null
+ulimit -c "$(ulimit -Hc)"
 lacks() {
 	[[ $1 == root* && $(id -u) != 0 ]] && echo 'only root can try it'
 	[[ $1 == namespaces* ]] && ! unshare -Ur true 2>/dev/null &&
