@@ -2,6 +2,7 @@
 
 #include "agent/door/submit.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -14,7 +15,7 @@ long long share_clock_ns(void)
 {
 	struct timespec now;
 
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	(void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
 	return now.tv_sec * 1000000000LL + now.tv_nsec;
 }
 
@@ -24,10 +25,32 @@ void share_join(const struct door *door, struct connection *c)
 		c->spent_ns = door->least_spent_ns;
 }
 
-static void serve_next(struct door *door, const struct connection *c)
+/* True if the vault is still to be asked for something. */
+static bool wants_vault(const struct connection *c)
 {
-	if (door->least_spent_ns < c->spent_ns)
-		door->least_spent_ns = c->spent_ns;
+	return c->fd >= 0 && c->work.state == WORK_AT_VAULT &&
+	       c->work.submitted < work_item_count(&c->work);
+}
+
+/* The least that anybody was charged who wants something now.  Never less than
+ * it was: nobody's past counts for ever. */
+static void raise_least(struct door *door, struct connection *ready[],
+                        size_t count)
+{
+	long long least = LLONG_MAX;
+
+	for (size_t i = 0; i < count; i++) {
+		if (ready[i]->spent_ns < least)
+			least = ready[i]->spent_ns;
+	}
+	for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
+		const struct connection *c = &door->connections[i];
+
+		if (wants_vault(c) && c->spent_ns < least)
+			least = c->spent_ns;
+	}
+	if (least != LLONG_MAX && least > door->least_spent_ns)
+		door->least_spent_ns = least;
 }
 
 static int compare(const void *a, const void *b)
@@ -43,9 +66,8 @@ void share_order(struct door *door, struct connection *ready[], size_t count)
 {
 	for (size_t i = 0; i < count; i++)
 		share_join(door, ready[i]);
+	raise_least(door, ready, count);
 	qsort(ready, count, sizeof(struct connection *), compare);
-	if (count > 0)
-		serve_next(door, ready[0]);
 }
 
 static long long cost_of(const struct work *work)
@@ -60,9 +82,7 @@ static struct connection *find_next(struct door *door)
 	for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
 		struct connection *c = &door->connections[i];
 
-		if (c->fd >= 0 && c->work.state == WORK_AT_VAULT &&
-		    c->work.submitted < work_item_count(&c->work) &&
-		    (!found || c->spent_ns < found->spent_ns))
+		if (wants_vault(c) && (!found || c->spent_ns < found->spent_ns))
 			found = c;
 	}
 	return found;
@@ -77,7 +97,6 @@ int share_feed_vault(struct door *door)
 		const size_t before = c->work.submitted;
 		int rc;
 
-		serve_next(door, c);
 		rc = submit_work(door, &c->work, SLICE);
 		if (rc < 0)
 			return rc;

@@ -12,7 +12,7 @@
 
 #define SHARE_TURN_NS 300000 /* of clients in one turn, but one at least */
 
-/* CLOCK_MONOTONIC. */
+/* Of this process: what others take of the processor is charged to nobody. */
 long long share_clock_ns(void);
 
 /* Takes part from now on. */
