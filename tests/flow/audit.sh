@@ -171,7 +171,7 @@ printf '{"seq":99,"time' >>"$log"
 agent_start
 check 'the next one goes on, over a line that was cut' wait_for 5 \
 	grep -q "^{\"seq\":99,\"time$" "$log"
-check_same 'and signs' done "$(ask sign)"
+check_same 'and signs' 'done' "$(ask sign)"
 agent_stop
 sed -i '/^{"seq":99,"time$/d' "$log" # the rest of this test wants it whole
 rm "$log"
