@@ -3,6 +3,8 @@
 #include "agent/door/calls.h"
 #include "agent/door/dispatch.h"
 #include "agent/door/errands.h"
+#include "agent/door/places.h"
+#include "agent/door/share.h"
 #include "protocol/base/fd.h"
 
 #include <errno.h>
@@ -10,69 +12,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Of those that are open: how many are like the one that would come in. */
-struct company {
-	unsigned process;   /* of the same process */
-	unsigned user;      /* of the same user */
-	unsigned strangers; /* of any user that is neither ours nor root */
-	unsigned listener;  /* of the same socket */
-};
-
-static bool is_stranger(const struct peer *peer)
-{
-	return peer->uid != geteuid() && peer->uid != 0;
-}
-
-static struct company company_of(const struct door *door,
-                                 const struct peer *peer, size_t listener)
-{
-	struct company company = { 0 };
-
-	for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
-		const struct connection *c = &door->connections[i];
-
-		if (c->fd < 0)
-			continue;
-		company.process += c->peer.pid == peer->pid ? 1 : 0;
-		company.user += c->peer.uid == peer->uid ? 1 : 0;
-		company.strangers += is_stranger(&c->peer) ? 1 : 0;
-		company.listener += c->listener == listener ? 1 : 0;
-	}
-	return company;
-}
-
-/* What is kept back, so that nobody can take it all: for our own user from
- * strangers, for one stranger from another, and for each socket from the
- * others. */
-static bool has_place(const struct door *door, const struct peer *peer,
-                      size_t listener)
-{
-	struct company company = company_of(door, peer, listener);
-
-	if (company.process >= CONNECTIONS_PER_PEER_MAX)
-		return false;
-	if (is_stranger(peer) &&
-	    (company.user >= CONNECTIONS_PER_STRANGER_MAX ||
-	     company.strangers >= CONNECTIONS_STRANGERS_MAX))
-		return false;
-	return door->start->listener_count == 1 ||
-	       company.listener < CONNECTIONS_PER_LISTENER_MAX;
-}
-
-static struct connection *free_connection(struct door *door)
-{
-	for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
-		if (door->connections[i].fd < 0)
-			return &door->connections[i];
-	}
-	return NULL;
-}
+#define ACCEPT_MAX 16 /* in one turn */
 
 static bool is_welcome(const struct door *door, size_t listener, int fd,
                        const struct peer *peer)
 {
 	return peer_may_connect(fd, peer, door->sections[listener]) &&
-	       has_place(door, peer, listener);
+	       places_may_have(door, peer, listener);
 }
 
 static void let_in(struct door *door, struct connection *c, size_t listener,
@@ -80,6 +26,7 @@ static void let_in(struct door *door, struct connection *c, size_t listener,
 {
 	connection_open(c, owned_fd, peer);
 	c->id = ++door->last_connection;
+	share_join(door, c);
 	c->listener = listener;
 	c->scope = (struct scope){
 		.socket = door->grants[listener],
@@ -101,15 +48,31 @@ void clients_close(struct door *door, struct connection *c)
 	connection_close(c);
 }
 
+/* The place of who comes: a free one, or that of who must go. */
+static struct connection *make_room(struct door *door, const struct peer *peer)
+{
+	struct connection *c = places_find_free(door);
+	const long long now_ms = clock_boot_ms();
+
+	if (c)
+		return c;
+	c = places_find_victim(door, now_ms);
+	if (!c || !places_is_worth(door, c, peer, now_ms))
+		return NULL;
+	clients_close(door, c);
+	return c;
+}
+
 void clients_accept(struct door *door, size_t listener)
 {
-	for (;;) {
-		struct connection *c = free_connection(door);
+	for (unsigned i = 0; i < ACCEPT_MAX; i++) {
+		struct connection *c;
 		struct peer peer;
 		int fd;
 
-		if (!c) /* the rest waits in the backlog */
-			return;
+		if (!places_find_free(door) &&
+		    !places_find_victim(door, clock_boot_ms()))
+			return; /* the rest waits in the backlog */
 		/* cppcheck-suppress nullPointer ; accept(2) allows it */
 		fd = accept4(door->start->listeners[listener].fd, NULL, NULL,
 		             SOCK_CLOEXEC | SOCK_NONBLOCK);
@@ -117,7 +80,8 @@ void clients_accept(struct door *door, size_t listener)
 			return;
 		if (peer_read(fd, &peer) < 0) {
 			(void)close(fd);
-		} else if (is_welcome(door, listener, fd, &peer)) {
+		} else if (is_welcome(door, listener, fd, &peer) &&
+		           (c = make_room(door, &peer))) {
 			let_in(door, c, listener, fd, &peer);
 		} else {
 			peer_clear(&peer);
@@ -126,23 +90,28 @@ void clients_accept(struct door *door, size_t listener)
 	}
 }
 
-/* Messages that have come whole, one after the other. */
+/* Messages that have come whole, one after the other, until there is none or
+ * it is somebody else's turn. */
 static int take_messages(struct door *door, struct connection *c)
 {
+	const long long end_ns = share_clock_ns() + SHARE_TURN_NS / 2;
 	struct bytes frame;
 	int rc = 0;
 
-	while (c->work.state == WORK_NONE && !c->is_ending &&
-	       (rc = frame_next(&c->in, &frame)) == 1) {
+	while (c->work.state == WORK_NONE && !c->is_ending) {
+		rc = frame_next(&c->in, &frame);
+		c->has_more = rc == 1;
+		if (rc != 1)
+			break;
 		c->has_spoken = true;
 		c->is_receiving = false;
 		c->deadline_ms = 0;
 		rc = dispatch_message(door, c, frame);
-		if (rc < 0)
-			return rc;
+		if (rc < 0 || share_clock_ns() >= end_ns)
+			break;
 	}
-	if (rc < 0)
-		return rc;
+	if (rc < 0 || c->has_more)
+		return rc < 0 ? rc : 0;
 	/* The first byte ends the longer time that a client has to come to it;
 	 * the end of a reply may have ended this time too. */
 	if (c->work.state == WORK_NONE && frame_is_partial(&c->in) &&
@@ -153,15 +122,11 @@ static int take_messages(struct door *door, struct connection *c)
 	return 0;
 }
 
-void clients_take_waiting(struct door *door)
+bool clients_is_waiting(const struct connection *c)
 {
-	for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
-		struct connection *c = &door->connections[i];
-
-		if (c->fd >= 0 && c->work.state == WORK_NONE &&
-		    frame_is_partial(&c->in) && !connection_has_output(c))
-			calls_end_if_failed(door, c, take_messages(door, c));
-	}
+	return c->fd >= 0 && c->work.state == WORK_NONE && !c->is_ending &&
+	       !connection_has_output(c) && frame_is_partial(&c->in) &&
+	       (c->has_more || c->deadline_ms == 0);
 }
 
 void clients_step(struct door *door, struct connection *c, short events,

@@ -46,6 +46,7 @@ struct work {
 	struct presign_call presign;
 	struct strings *signatures;        /* owned; one for each path */
 	struct agent_signed_request *urls; /* owned; one for each request */
+	size_t submitted; /* items that the vault was asked for */
 	size_t answered;
 	size_t gate; /* the next one to pass */
 };
@@ -61,6 +62,8 @@ struct connection {
 	struct buffer out;
 	size_t out_done;
 	long long deadline_ms; /* 0: none */
+	long long spent_ns;    /* see share.h */
+	bool has_more;         /* there may be whole messages in the input */
 	bool has_spoken;       /* a whole message has come */
 	bool is_receiving;     /* part of a message has, and its time runs */
 	bool is_ending;        /* close when the output is out */

@@ -138,8 +138,8 @@ int dispatch_continue(struct door *door, struct connection *c)
 		return dispatch_unlocked(c);
 
 	custody_used(&door->custody, door->config);
-	c->work.state = WORK_AT_VAULT;
-	return submit_work(door, &c->work);
+	c->work.state = WORK_AT_VAULT; /* share_feed_vault() takes it there */
+	return 0;
 }
 
 /* Lock and Quit need no log: what they do must always be possible. */

@@ -19,6 +19,8 @@
 #include "agent/door/clients.h"
 #include "agent/door/errands.h"
 #include "agent/door/events.h"
+#include "agent/door/places.h"
+#include "agent/door/share.h"
 #include "agent/seal/seal.h"
 #include "agent/seal/surroundings.h"
 #include "protocol/base/exit_status.h"
@@ -54,7 +56,8 @@ static short wanted_events(const struct connection *c, bool is_closing)
 
 	/* While a call is under way nothing more is read: back-pressure. */
 	if (!is_closing && c->work.state == WORK_NONE &&
-	    !connection_has_output(c) && !c->is_ending)
+	    !connection_has_output(c) && !c->is_ending &&
+	    !clients_is_waiting(c))
 		events |= POLLIN;
 	return events;
 }
@@ -62,10 +65,14 @@ static short wanted_events(const struct connection *c, bool is_closing)
 /* Returns how many are worth a look: the lowest free connection is taken first,
  * so the last slots are nearly always empty, and the kernel reads all it is
  * given, twice a call. */
-static nfds_t fill_poll(const struct door *door, struct pollfd fds[SLOT_COUNT])
+static nfds_t fill_poll(struct door *door, struct pollfd fds[SLOT_COUNT])
 {
 	nfds_t count = SLOT_CONNECTIONS;
-	short accepting = 0;
+	short accepting =
+		!door->is_closing && (places_find_free(door) ||
+	                              places_find_victim(door, clock_boot_ms()))
+			? POLLIN
+			: 0;
 
 	for (size_t i = 0; i < SLOT_COUNT; i++)
 		fds[i] = (struct pollfd){ .fd = -1 };
@@ -83,10 +90,8 @@ static nfds_t fill_poll(const struct door *door, struct pollfd fds[SLOT_COUNT])
 	for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
 		const struct connection *c = &door->connections[i];
 
-		if (c->fd < 0) {
-			accepting = door->is_closing ? 0 : POLLIN;
+		if (c->fd < 0)
 			continue;
-		}
 		count = SLOT_CONNECTIONS + i + 1;
 		fds[SLOT_CONNECTIONS + i] = (struct pollfd){
 			.fd = c->fd,
@@ -112,6 +117,7 @@ static int next_timeout(const struct door *door, long long now_ms)
 {
 	long long next = door->custody.idle_end_ms > 0 ? now_ms + IDLE_CHECK_MS
 	                                               : 0;
+	bool has_room = false;
 
 	if (next > door->custody.idle_end_ms)
 		next = door->custody.idle_end_ms;
@@ -122,27 +128,59 @@ static int next_timeout(const struct door *door, long long now_ms)
 	for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
 		const struct connection *c = &door->connections[i];
 
+		if (clients_is_waiting(c) && !door->is_closing)
+			return 0;
 		if (c->fd >= 0)
 			next = earlier(next, c->deadline_ms);
+		else
+			has_room = true;
 	}
+	if (!has_room)
+		next = earlier(next, places_next_ms(door, now_ms));
 	if (next == 0)
 		return -1;
 	return next > now_ms ? (int)(next - now_ms) : 0;
 }
 
+/* Those whose turn does not come now still have their events at the next. */
 static void step_connections(struct door *door, const struct pollfd *fds)
 {
-	long long now_ms = clock_boot_ms();
+	struct connection *ready[CONNECTIONS_MAX];
+	const long long now_ms = clock_boot_ms();
+	const long long end_ns = share_clock_ns() + SHARE_TURN_NS;
+	size_t count = 0;
 
 	for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
 		struct connection *c = &door->connections[i];
 
-		/* A slot that was filled after the poll has no events yet. */
-		if (c->fd < 0 || (fds[i].fd >= 0 && fds[i].fd != c->fd))
-			continue;
-		if (fds[i].revents != 0 || connection_is_late(c, now_ms))
-			clients_step(door, c, fds[i].revents, now_ms);
+		if (c->fd >= 0 &&
+		    (fds[i].revents != 0 ||
+		     (clients_is_waiting(c) && !door->is_closing) ||
+		     connection_is_late(c, now_ms)))
+			ready[count++] = c;
 	}
+	share_order(door, ready, count);
+	for (size_t i = 0; i < count; i++) {
+		struct connection *c = ready[i];
+		const long long start_ns = share_clock_ns();
+
+		if (i > 0 && start_ns >= end_ns)
+			return;
+		if (c->fd < 0) /* another one's step has ended it */
+			continue;
+		clients_step(door, c, fds[c - door->connections].revents,
+		             now_ms);
+		c->spent_ns += share_clock_ns() - start_ns;
+	}
+}
+
+static void forget_if_dead(struct door *door, int rc)
+{
+	const struct error_reply died = error_reply_make(
+		ERROR_VAULT_FAILED, "the vault has died; try again");
+
+	if (rc < 0)
+		events_forget_vault(door, &died);
 }
 
 static void step_vault(struct door *door, short events)
@@ -153,16 +191,19 @@ static void step_vault(struct door *door, short events)
 		return;
 	if (events & (POLLIN | POLLHUP | POLLERR))
 		rc = events_take_frames(door);
-	if (rc == 0 && door->vault.fd >= 0 && door->vault.out.len > 0)
-		rc = vault_link_flush(&door->vault);
 	if (rc == 0 && vault_link_has_room(&door->vault))
 		calls_continue_all(door, WORK_NEEDS_ROOM);
-	if (rc < 0) {
-		const struct error_reply died = error_reply_make(
-			ERROR_VAULT_FAILED, "the vault has died; try again");
+	forget_if_dead(door, rc);
+}
 
-		events_forget_vault(door, &died);
-	}
+/* At the end of a turn, when all that came in it is known. */
+static void step_feed(struct door *door)
+{
+	int rc = share_feed_vault(door);
+
+	if (rc == 0 && door->vault.fd >= 0 && door->vault.out.len > 0)
+		rc = vault_link_flush(&door->vault);
+	forget_if_dead(door, rc);
 }
 
 static void step_witness(struct door *door, short events)
@@ -221,20 +262,19 @@ static int turn(struct door *door)
 		rc = events_take_packet(door);
 	if (rc < 0)
 		return rc;
+	step_connections(door, fds + SLOT_CONNECTIONS);
 	for (size_t i = 0; i < door->start->listener_count; i++) {
 		if (fds[SLOT_LISTENERS + i].revents)
 			clients_accept(door, i);
 	}
-	step_connections(door, fds + SLOT_CONNECTIONS);
 	/* A packet may have brought another vault: its events are yet to come. */
 	if (fds[SLOT_VAULT].fd != door->vault.fd)
 		fds[SLOT_VAULT].revents = 0;
 	step_vault(door, fds[SLOT_VAULT].revents);
 	step_witness(door, fds[SLOT_WITNESS].revents);
-	if (!door->is_closing)
-		clients_take_waiting(door);
 	step_closing(door);
 	seal_if_due(door);
+	step_feed(door);
 	rc = errands_send(door);
 	return rc < 0 ? rc : lock_if_idle(door);
 }

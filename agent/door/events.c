@@ -3,6 +3,7 @@
 #include "agent/door/calls.h"
 #include "agent/door/dispatch.h"
 #include "agent/door/errands.h"
+#include "agent/door/share.h"
 #include "agent/door/submit.h"
 #include "protocol/base/cursor.h"
 #include "protocol/base/fd.h"
@@ -52,6 +53,11 @@ static void take_vault(struct door *door, int fd, enum lock_reason reason)
 
 	events_forget_vault(door, &locked);
 	events_note_locked(door, reasons[reason]);
+	/* Before there was a first vault nothing can have been locked. */
+	if (door->has_greeted && reason != LOCK_DIED) {
+		calls_fail_all(door, WORK_NEEDS_APPROVAL, &locked);
+		approvals_forget_all(door->approvals, clock_boot_ms());
+	}
 	vault_link_attach(&door->vault, fd);
 	for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
 		struct connection *c = &door->connections[i];
@@ -257,9 +263,15 @@ static int take_frame(struct door *door, const struct wire_frame *frame)
 		               : -EBADMSG;
 	}
 
+	if (door->vault.asked > 0)
+		door->vault.asked--;
 	c = find_caller(door, frame->tag);
-	if (c)
+	if (c) {
+		const long long start_ns = share_clock_ns();
+
 		calls_end_if_failed(door, c, dispatch_answer(door, c, frame));
+		c->spent_ns += share_clock_ns() - start_ns;
+	}
 	return 0;
 }
 

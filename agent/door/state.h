@@ -30,6 +30,7 @@ struct door {
 	struct approvals *approvals;
 	struct audit *audit;
 	uint64_t last_connection; /* id of the newest */
+	long long least_spent_ns; /* see share.h */
 	struct connection connections[CONNECTIONS_MAX];
 	struct bytes *references; /* owned; scratch, WIRE_REFERENCES_MAX */
 	uint64_t last_work;       /* id of the newest call */

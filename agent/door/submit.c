@@ -136,11 +136,12 @@ static void submit_path(struct door *door, const struct work *work, size_t item)
 	wire_put_sign(&door->vault.out, tag_of(work, item), &sign);
 }
 
-int submit_work(struct door *door, struct work *work)
+int submit_work(struct door *door, struct work *work, size_t max)
 {
-	size_t count = work_item_count(work);
+	const size_t left = work_item_count(work) - work->submitted;
+	const size_t end = work->submitted + (left < max ? left : max);
 
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = work->submitted; i < end; i++) {
 		if (work->method == AGENT_METHOD_SIGN) {
 			submit_path(door, work, i);
 		} else {
@@ -149,6 +150,8 @@ int submit_work(struct door *door, struct work *work)
 			                 &work->presign.requests[i]);
 		}
 	}
+	door->vault.asked += end - work->submitted;
+	work->submitted = end;
 	return buffer_end(&door->vault.out);
 }
 

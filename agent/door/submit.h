@@ -20,8 +20,8 @@ must_check int submit_check_presign(const struct door *door, struct work *work,
 const char *submit_base_of(const struct config_cache *cache,
                            const struct sign_path *path);
 
-/* Queues every item.  0 or -errno. */
-must_check int submit_work(struct door *door, struct work *work);
+/* Queues the next items, at most so many.  0 or -errno. */
+must_check int submit_work(struct door *door, struct work *work, size_t max);
 
 /* Takes VAULT_SIGNED or VAULT_URL.  0, -EBADMSG, -ENOMEM. */
 must_check int submit_take_answer(struct work *work,

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #define RECEIVE_STEP (256UL * 1024)
+#define ASKED_MAX    32 /* less than a millisecond of signatures */
 
 void vault_link_init(struct vault_link *link)
 {
@@ -30,6 +31,12 @@ void vault_link_detach(struct vault_link *link)
 	buffer_clear(&link->out);
 	buffer_clear(&link->in); /* held URLs */
 	link->in_done = 0;
+	link->asked = 0;
+}
+
+bool vault_link_wants(const struct vault_link *link, size_t count)
+{
+	return link->asked + count <= ASKED_MAX && vault_link_has_room(link);
 }
 
 bool vault_link_has_room(const struct vault_link *link)

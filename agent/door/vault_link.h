@@ -14,11 +14,16 @@ struct vault_link {
 	struct buffer out;
 	struct buffer in;
 	size_t in_done; /* bytes of in that were taken as frames */
+	size_t asked;   /* items that are not answered yet */
 };
 
 void vault_link_init(struct vault_link *link);
 void vault_link_attach(struct vault_link *link, int owned_fd);
 void vault_link_detach(struct vault_link *link);
+
+/* True if so many items more may be asked for: the vault has always something
+ * to do, and never so much that a new question waits for long. */
+bool vault_link_wants(const struct vault_link *link, size_t count);
 
 /* True if another call's frames may be queued. */
 bool vault_link_has_room(const struct vault_link *link);

@@ -46,9 +46,11 @@ static bool may_be_cut(struct bytes line)
 
 	while (zeroes < line.len && line.data[zeroes] == '\0')
 		zeroes++;
-	return zeroes == line.len ||
-	       memcmp(line.data, beginning,
-	              line.len < BEGINNING_LEN ? line.len : BEGINNING_LEN) == 0;
+	return line.len > 0 &&
+	       (zeroes == line.len ||
+	        memcmp(line.data, beginning,
+	               line.len < BEGINNING_LEN ? line.len : BEGINNING_LEN) ==
+	                0);
 }
 
 /* The last line of text, which loses it and the newline before it. */

@@ -1,18 +1,17 @@
 #include "agent/launcher/child.h"
 
 #include "agent/launcher/pty.h"
+#include "agent/launcher/spawn.h"
 #include "protocol/base/cleanup.h"
 #include "protocol/base/fd.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/wait.h>
 
-#define FIRST_CLOSED  4
 #define READS_MAX     64 /* of one step, so that a loud child cannot hold us */
 #define STOP_WAIT_MS  1000
 #define SIGNAL_STATUS 128
@@ -40,99 +39,6 @@ static void forget(struct child *child)
 	child_init(child);
 }
 
-/* What becomes the child's own descriptors. */
-struct ends {
-	const char *terminal; /* NULL: no standard input */
-	int out;
-	int err;
-};
-
-/* A fresh session, usual signals, nothing open but 0 to 3. */
-static int add_actions(posix_spawn_file_actions_t *actions,
-                       const struct child_start *start, const struct ends *ends)
-{
-	const char *in = ends->terminal ? ends->terminal : "/dev/null";
-	int rc;
-
-	/* The first terminal that the leader of a session opens becomes its
-	 * controlling one. */
-	rc = posix_spawn_file_actions_addopen(
-		actions, STDIN_FILENO, in, ends->terminal ? O_RDWR : O_RDONLY,
-		0);
-	if (rc == 0) {
-		rc = posix_spawn_file_actions_adddup2(actions, ends->out,
-		                                      STDOUT_FILENO);
-	}
-	if (rc == 0) {
-		rc = posix_spawn_file_actions_adddup2(actions, ends->err,
-		                                      STDERR_FILENO);
-	}
-	if (rc == 0 && start->input >= 0) {
-		rc = posix_spawn_file_actions_adddup2(actions, start->input,
-		                                      FIRST_CLOSED - 1);
-	}
-	if (rc == 0) {
-		rc = posix_spawn_file_actions_addclosefrom_np(
-			actions,
-			start->input >= 0 ? FIRST_CLOSED : FIRST_CLOSED - 1);
-	}
-	if (rc == 0)
-		rc = posix_spawn_file_actions_addchdir_np(actions, "/");
-	return -rc;
-}
-
-static int set_attributes(posix_spawnattr_t *attributes)
-{
-	sigset_t all, none;
-	int rc;
-
-	(void)sigfillset(&all);
-	(void)sigemptyset(&none);
-	rc = posix_spawnattr_setflags(
-		attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK |
-				    POSIX_SPAWN_SETSIGDEF);
-	if (rc == 0)
-		rc = posix_spawnattr_setsigmask(attributes, &none);
-	if (rc == 0)
-		rc = posix_spawnattr_setsigdefault(attributes, &all);
-	return -rc;
-}
-
-/* posix_spawn() and not fork(): the child never has this process's memory, so
- * a service account token in secret memory, which a fork would not inherit,
- * can still be one of the strings of envp. */
-static int spawn(const struct child_start *start, const struct ends *ends,
-                 pid_t *ret_pid)
-{
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attributes;
-	char *const *argv, *const *envp;
-	int rc;
-
-	rc = -posix_spawn_file_actions_init(&actions);
-	if (rc < 0)
-		return rc;
-	rc = -posix_spawnattr_init(&attributes);
-	if (rc < 0) {
-		(void)posix_spawn_file_actions_destroy(&actions);
-		return rc;
-	}
-
-	/* It takes them as execve() does, and writes to neither. */
-	memcpy(&argv, &start->argv, sizeof(argv));
-	memcpy(&envp, &start->envp, sizeof(envp));
-	rc = add_actions(&actions, start, ends);
-	if (rc == 0)
-		rc = set_attributes(&attributes);
-	if (rc == 0) {
-		rc = -posix_spawn(ret_pid, start->path, &actions, &attributes,
-		                  argv, envp);
-	}
-	(void)posix_spawnattr_destroy(&attributes);
-	(void)posix_spawn_file_actions_destroy(&actions);
-	return rc;
-}
-
 /* A pipe from the child; ours does not block. */
 static int open_pipe(int *ret_ours, int *ret_theirs)
 {
@@ -149,19 +55,26 @@ static int start_in(struct child *child, const struct child_start *start)
 {
 	cleanup_close int err = -1, out = -1;
 	char terminal[PTY_NAME_SIZE];
-	struct ends ends = { .out = start->out };
+	struct spawn_start spawn = {
+		.path = start->path,
+		.argv = start->argv,
+		.envp = start->envp,
+		.in = -1,
+		.out = start->out,
+		.input = start->input,
+	};
 	int rc = open_pipe(&child->err, &err);
 
-	ends.err = err;
+	spawn.err = err;
 	if (rc == 0 && start->keeps_output) {
 		rc = open_pipe(&child->out, &out);
-		ends.out = out;
+		spawn.out = out;
 	}
 	if (rc == 0 && start->has_pty) {
 		rc = pty_open(&child->pty, terminal);
-		ends.terminal = terminal;
+		spawn.terminal = terminal;
 	}
-	return rc < 0 ? rc : spawn(start, &ends, &child->pid);
+	return rc < 0 ? rc : spawn_run(&spawn, &child->pid);
 }
 
 int child_run(struct child *child, const struct child_start *start)

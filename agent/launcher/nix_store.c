@@ -1,5 +1,6 @@
 #include "agent/launcher/nix_store.h"
 
+#include "agent/launcher/spawn.h"
 #include "protocol/base/cleanup.h"
 #include "protocol/base/env.h"
 #include "protocol/base/fd.h"
@@ -8,9 +9,7 @@
 #include "protocol/nix/target.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -88,84 +87,25 @@ static pid_t *find_place(struct nix_store *store)
 	return NULL;
 }
 
-/* Standard input and output are the stream, nothing else is open. */
-static int add_actions(posix_spawn_file_actions_t *actions, int stream)
+/* Standard input and output are the stream. */
+static int start_daemon(const char *program, const char *store_text, int stream,
+                        pid_t *ret_pid)
 {
-	int rc =
-		posix_spawn_file_actions_adddup2(actions, stream, STDIN_FILENO);
-
-	if (rc == 0) {
-		rc = posix_spawn_file_actions_adddup2(actions, stream,
-		                                      STDOUT_FILENO);
-	}
-	if (rc == 0) {
-		rc = posix_spawn_file_actions_addopen(actions, STDERR_FILENO,
-		                                      "/dev/null", O_WRONLY, 0);
-	}
-	if (rc == 0) {
-		rc = posix_spawn_file_actions_addclosefrom_np(
-			actions, STDERR_FILENO + 1);
-	}
-	if (rc == 0)
-		rc = posix_spawn_file_actions_addchdir_np(actions, "/");
-	return -rc;
-}
-
-static int set_attributes(posix_spawnattr_t *attributes)
-{
-	sigset_t all, none;
-	int rc;
-
-	(void)sigfillset(&all);
-	(void)sigemptyset(&none);
-	rc = posix_spawnattr_setflags(
-		attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK |
-				    POSIX_SPAWN_SETSIGDEF);
-	if (rc == 0)
-		rc = posix_spawnattr_setsigmask(attributes, &none);
-	if (rc == 0)
-		rc = posix_spawnattr_setsigdefault(attributes, &all);
-	return -rc;
-}
-
-static int spawn(const char *program, const char *store_text, int stream,
-                 pid_t *ret_pid)
-{
-	const char *const words[] = { DAEMON, "--stdio",
-		                      store_text ? "--store" : NULL, store_text,
-		                      NULL };
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attributes;
-	const char *const *entries;
-	char *const *argv, *const *envp;
+	const char *const argv[] = { DAEMON, "--stdio",
+		                     store_text ? "--store" : NULL, store_text,
+		                     NULL };
 	struct env env;
-	int rc;
 
 	env_init_child(&env);
 	env_add_nix(&env);
-	entries = env.entries;
-	/* It takes them as execve() does, and writes to neither. */
-	memcpy(&argv, &(const char *const *){ words }, sizeof(argv));
-	memcpy(&envp, &entries, sizeof(envp));
-	rc = -posix_spawn_file_actions_init(&actions);
-	if (rc < 0)
-		return rc;
-	rc = -posix_spawnattr_init(&attributes);
-	if (rc < 0) {
-		(void)posix_spawn_file_actions_destroy(&actions);
-		return rc;
-	}
-
-	rc = add_actions(&actions, stream);
-	if (rc == 0)
-		rc = set_attributes(&attributes);
-	if (rc == 0) {
-		rc = -posix_spawn(ret_pid, program, &actions, &attributes, argv,
-		                  envp);
-	}
-	(void)posix_spawnattr_destroy(&attributes);
-	(void)posix_spawn_file_actions_destroy(&actions);
-	return rc;
+	return spawn_run(&(struct spawn_start){ .path = program,
+	                                        .argv = argv,
+	                                        .envp = env.entries,
+	                                        .in = stream,
+	                                        .out = stream,
+	                                        .err = -1,
+	                                        .input = -1 },
+	                 ret_pid);
 }
 
 /* The program may have been replaced since the start. */
@@ -208,7 +148,7 @@ static void run_daemon(struct nix_store *store, const char *store_text,
 	theirs = pair[1];
 	rc = fd_set_nonblocking(ours);
 	if (rc == 0)
-		rc = spawn(store->program, store_text, theirs, place);
+		rc = start_daemon(store->program, store_text, theirs, place);
 	if (rc < 0) {
 		*place = 0;
 		(void)fail(done, DAEMON ": %s", strerror(-rc));

@@ -207,10 +207,10 @@ static int parse_time(struct bytes text, int64_t *ret_ms)
 	tm.tm_sec = take_digits(at + 17, 2);
 	same = tm;
 	seconds = timegm(&same);
-	/* The thirtieth of February would become another day. */
-	if (same.tm_mon != tm.tm_mon || same.tm_mday != tm.tm_mday ||
-	    same.tm_hour != tm.tm_hour || same.tm_min != tm.tm_min ||
-	    same.tm_sec != tm.tm_sec)
+	/* The thirtieth of February would become one of March, and a
+	 * minute of 60 seconds the next one. */
+	if (same.tm_mon != tm.tm_mon || same.tm_hour != tm.tm_hour ||
+	    same.tm_min != tm.tm_min)
 		return -EBADMSG;
 	*ret_ms = (int64_t)seconds * 1000 + take_digits(at + 20, 3);
 	return 0;

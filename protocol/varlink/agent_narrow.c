@@ -19,15 +19,8 @@ void narrow_call_clear(struct narrow_call *narrow)
 static void put_texts(struct buffer *out, const char *key,
                       const struct strings *texts)
 {
-	if (texts->count == 0)
-		return;
-	json_put_key(out, key);
-	buffer_append_char(out, '[');
-	for (size_t i = 0; i < texts->count; i++) {
-		json_put_next(out);
-		json_put_text(out, bytes_of_text(texts->items[i]));
-	}
-	buffer_append_char(out, ']');
+	if (texts->count > 0)
+		json_put_texts_member(out, key, texts);
 }
 
 static void put_allow(struct buffer *out, uint32_t allow)

@@ -13,18 +13,6 @@
 #define MEASURES_MAX 256
 #define COUNTER_MAX  999999999999999999 /* what SCAN_DIGITS_MAX can say */
 
-static void put_texts(struct buffer *out, const char *key,
-                      const struct strings *texts)
-{
-	json_put_key(out, key);
-	buffer_append_char(out, '[');
-	for (size_t i = 0; i < texts->count; i++) {
-		json_put_next(out);
-		json_put_text(out, bytes_of_text(texts->items[i]));
-	}
-	buffer_append_char(out, ']');
-}
-
 /* -1 is not said. */
 static void put_int_if(struct buffer *out, const char *key, int64_t value)
 {
@@ -72,8 +60,8 @@ static void put_cache(struct buffer *out, const struct agent_cache *cache)
 	json_put_text_member(out, "name", bytes_of_text(cache->name));
 	json_put_text_member(out, "store", bytes_of_text(cache->store));
 	json_put_text_member(out, "storeDir", bytes_of_text(cache->store_dir));
-	put_texts(out, "publicKeys", &cache->public_keys);
-	put_texts(out, "upstreamKeys", &cache->upstream_keys);
+	json_put_texts_member(out, "publicKeys", &cache->public_keys);
+	json_put_texts_member(out, "upstreamKeys", &cache->upstream_keys);
 	json_put_text_member(out, "compression",
 	                     bytes_of_text(cache->compression));
 	put_int_if(out, "compressionLevel", cache->compression_level);

@@ -94,6 +94,18 @@ void json_put_text_member(struct buffer *out, const char *key,
 	json_put_text(out, text);
 }
 
+void json_put_texts_member(struct buffer *out, const char *key,
+                           const struct strings *texts)
+{
+	json_put_key(out, key);
+	buffer_append_char(out, '[');
+	for (size_t i = 0; i < texts->count; i++) {
+		json_put_next(out);
+		json_put_text(out, bytes_of_text(texts->items[i]));
+	}
+	buffer_append_char(out, ']');
+}
+
 void json_put_int_member(struct buffer *out, const char *key, int64_t value)
 {
 	json_put_key(out, key);

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "protocol/base/bytes.h"
+#include "protocol/base/strings.h"
 
 /* A member's name and colon; key is one of ours and needs no escapes. */
 void json_put_key(struct buffer *out, const char *key);
@@ -19,5 +20,8 @@ void json_put_int(struct buffer *out, int64_t value);
 /* Key and value. */
 void json_put_text_member(struct buffer *out, const char *key,
                           struct bytes text);
+/* An array of texts. */
+void json_put_texts_member(struct buffer *out, const char *key,
+                           const struct strings *texts);
 void json_put_int_member(struct buffer *out, const char *key, int64_t value);
 void json_put_true_member(struct buffer *out, const char *key);

@@ -115,6 +115,7 @@ found_in 'a copy is as good' '' cat
 found_in 'a flipped letter is found' prev sed '5s/[0-9]/7/16'
 found_in 'one that leaves no JSON too' 'prev record' sed '5s/"/x/4'
 found_in 'a dropped line' number sed 4d
+# shellcheck disable=SC2016 # the dollar is awk's
 found_in 'two that were swapped' number awk \
 	'NR == 4 { held = $0; next } { print } NR == 5 { print held }'
 found_in 'one that is there twice' number sed 4p

@@ -121,8 +121,9 @@ say(client.hear())')"
 check_status 'a live agent takes no further socket' 1 \
 	"$agent" -s --socket "pull:$sockets/more"
 check_says 'and says so' 'cannot be given another socket'
-check_same 'nor is one left behind' '' "$(ls "$sockets" | grep more)"
-kill -KILL $(agent_processes)
+check 'nor is one left behind' test ! -e "$sockets/more"
+mapfile -t processes < <(agent_processes)
+kill -KILL "${processes[@]}"
 wait_for 5 gone "$NIXCACHE_AGENT_PID"
 check 'a dead socket is there' test -S "$sockets/push"
 agent_start --socket "push:$sockets/push"
@@ -294,6 +295,57 @@ try:
 except OSError:
     print("closed unheard")' "$socket" 2>&1
 }
+# other_holds SOCKET ID... [-- COMMAND...]: asks from three processes over 16
+# connections each; how many were answered, or what the command says while they
+# are held.
+other_holds() {
+	local socket=$1 ids=() hold keep holder
+	shift
+	while (($# > 0)) && [[ $1 != -- ]]; do
+		ids+=("$1")
+		shift
+	done
+	hold=$(mktemp -u "$W/hold.XXXX")
+	mkfifo "$hold"
+	exec {keep}<>"$hold"
+	setpriv "${ids[@]}" /usr/bin/python3 -c '
+import os, socket, sys
+def hold():
+    held = []
+    for _ in range(16):
+        s = socket.socket(socket.AF_UNIX)
+        try:
+            s.connect(sys.argv[1])
+            s.sendall(b"{\"method\":\"io.nixcache.Agent.Status\"}\0")
+            if s.recv(1 << 20):
+                held.append(s)
+        except OSError:
+            pass
+    return held
+ends = []
+held = hold()
+count = len(held)
+for _ in range(2):
+    said, say = os.pipe()
+    if os.fork() == 0:
+        mine = hold()
+        os.write(say, bytes([len(mine)]))
+        sys.stdin.read()
+        os._exit(0)
+    count += os.read(said, 1)[0]
+print(count, flush=True)
+sys.stdin.read()' "$socket" <"$hold" >"$hold.said" {keep}>&- &
+	holder=$!
+	wait_for 10 test -s "$hold.said"
+	if (($# > 0)); then
+		shift
+		"$@"
+	else
+		cat "$hold.said"
+	fi
+	exec {keep}>&-
+	wait "$holder"
+}
 if [[ $(id -u) == 0 ]]; then
 	open=$(mktemp -d /tmp/o.XXXX)
 	chmod 755 "$open"
@@ -326,6 +378,14 @@ peer-gid = 64123"
 		"$(other_asks "$open/group" "${grouped[@]}")"
 	check_same 'and nobody else' 'connect: Permission denied' \
 		"$(other_asks "$open/group" "${named[@]}")"
+	check_same 'a stranger holds half of the places, with all its processes' \
+		32 "$(other_holds "$open/team" "${named[@]}")"
+	check_same 'strangers hold no more than three quarters' 16 \
+		"$(other_holds "$open/team" "${named[@]}" \
+			-- other_holds "$open/team" "${grouped[@]}")"
+	check_same 'and the owner is answered meanwhile' unlocked \
+		"$(other_holds "$open/team" "${named[@]}" \
+			-- other_holds "$open/team" "${grouped[@]}" -- agent_state)"
 	agent_stop
 else
 	skip 'other users' 'only root can be somebody else'

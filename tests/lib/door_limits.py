@@ -103,32 +103,30 @@ def one_peer():
     close(clients)
 
 
-def fill():
-    """All that one peer may have, each spoken to."""
+def fill(count):
+    """So many of one peer, each spoken to."""
     global held
-    held = hold(PER_PEER)
+    held = hold(count)
     return True
 
 
 def all_peers():
-    peers = [in_child(fill) for _ in range(CONNECTIONS // PER_PEER)]
+    """A full house: who has a single connection keeps it, who has most makes
+    room, whoever comes is answered."""
+    lone = connect()
+    lone_is_answered = is_answered(lone)
+    counts = [PER_PEER] * (CONNECTIONS // PER_PEER - 1) + [PER_PEER - 1]
+    peers = [in_child(lambda count=count: fill(count)) for count in counts]
     check(f"{CONNECTIONS} connections are held at once",
-          all(is_good for _, is_good in peers))
-    late = connect()
-    late.send(STATUS)
-    late.socket.settimeout(0.2)  # too short, it may miss a failure, no more
-    try:
-        is_waiting = late.hear() is False
-    except TimeoutError:
-        is_waiting = True
-    check("one more waits", is_waiting)
-    late.socket.settimeout(60)
-    end(peers.pop()[0])
-    check("and is answered once others have gone",
-          "parameters" in (late.hear() or {}))
-    for pid, _ in peers:
+          lone_is_answered and all(is_good for _, is_good in peers))
+    comers = [in_child(is_answered) for _ in range(PER_PEER)]
+    check("whoever comes by himself is answered all the same",
+          all(is_good for _, is_good in comers))
+    check("and who had one connection all the time keeps it",
+          is_answered(lone))
+    for pid, _ in peers + comers:
         end(pid)
-    late.socket.close()
+    lone.socket.close()
 
 
 def bad_messages():

@@ -170,7 +170,7 @@ void door_rig_give_vault(struct door_rig *rig)
 	if (rig->vault >= 0)
 		(void)close(rig->vault);
 	make_pair(SOCK_STREAM, pair);
-	if (wire_send_vault(rig->launcher, LOCK_DIED, pair[1]) < 0)
+	if (wire_send_vault(rig->launcher, LOCK_ASKED, pair[1]) < 0)
 		abort();
 	(void)close(pair[1]);
 	rig->vault = pair[0];

@@ -4,6 +4,7 @@
 #include "tests/lib/test.h"
 #include "tests/lib/vault_rig.h"
 
+#include <errno.h>
 #include <string.h>
 
 static const struct vault_seal a_line = { .sequence = 5, .head = { 1, 2 } };
@@ -175,6 +176,37 @@ static void no_two_vaults_have_the_same_key(void)
 	CHECK(vault_rig_stop(&other) == 0);
 }
 
+static void cut_frames_are_refused(void)
+{
+	struct vault_sealed sealed = { .key = { 1 },
+		                       .next = { 2 },
+		                       .signature = { 3 } };
+	struct vault_sealed got_sealed;
+	struct vault_seal got;
+	struct wire_frame frame;
+	struct buffer out;
+
+	buffer_init(&out, WIRE_FRAME_MAX);
+	wire_put_seal(&out, 1, &a_line);
+	CHECK(wire_next(buffer_bytes(&out), &frame) == 1);
+	CHECK(wire_get_seal(frame.body, &got) == 0 && got.sequence == 5 &&
+	      memcmp(got.head, a_line.head, sizeof(got.head)) == 0);
+	while (frame.body.len-- > 0)
+		CHECK(wire_get_seal(frame.body, &got) == -EBADMSG);
+
+	buffer_rewind(&out);
+	wire_put_sealed(&out, 1, &sealed);
+	buffer_append_char(&out, 'x');
+	CHECK(wire_next(buffer_bytes(&out), &frame) == 1);
+	CHECK(wire_get_sealed(frame.body, &got_sealed) == 0 &&
+	      memcmp(&got_sealed, &sealed, sizeof(sealed)) == 0);
+	frame.body.len++;
+	CHECK(wire_get_sealed(frame.body, &got_sealed) == -EBADMSG);
+	for (frame.body.len--; frame.body.len-- > 0;)
+		CHECK(wire_get_sealed(frame.body, &got_sealed) == -EBADMSG);
+	buffer_clear(&out);
+}
+
 int main(void)
 {
 	static const struct test tests[] = {
@@ -187,6 +219,7 @@ int main(void)
 		{ "of an old key nothing is left",
 		  of_an_old_key_nothing_is_left },
 		{ "a vault seals, loaded or not", a_vault_seals_loaded_or_not },
+		{ "cut frames are refused", cut_frames_are_refused },
 		{ "no two vaults have the same key",
 		  no_two_vaults_have_the_same_key },
 	};

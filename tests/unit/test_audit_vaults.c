@@ -163,6 +163,18 @@ static void a_run_without_its_end_is_found(void)
 	stage_clear(&s);
 }
 
+static void a_line_behind_the_end_is_found(void)
+{
+	struct audit_judged judged;
+	struct stage s;
+
+	stage_init(&s);
+	audit_rig_sign(&s.rig, "denied");
+	judged = judge_rig(&s);
+	CHECK(judged.by[FOUND_NO_END] == 1 && judged.findings == 1);
+	stage_clear(&s);
+}
+
 static void an_end_without_a_seal_is_found(void)
 {
 	struct audit_judged judged;
@@ -260,6 +272,8 @@ int main(void)
 		{ "a seal by nobody is found", a_seal_by_nobody_is_found },
 		{ "a run without its end is found",
 		  a_run_without_its_end_is_found },
+		{ "a line behind the end is found",
+		  a_line_behind_the_end_is_found },
 		{ "an end without a seal is found",
 		  an_end_without_a_seal_is_found },
 		{ "a torn line is found once", a_torn_line_is_found_once },

@@ -78,7 +78,8 @@ static void say(const struct line *line, const char *text, size_t len)
 static void turn(const struct line *line, short events, long long now_ms)
 {
 	clients_step(line->door, line->c, events, now_ms);
-	clients_take_waiting(line->door);
+	while (clients_is_waiting(line->c))
+		clients_step(line->door, line->c, 0, now_ms);
 }
 
 static void a_silent_client_has_thirty_seconds(void)

@@ -289,13 +289,14 @@ static void a_lock_answers_who_waits_for_a_person(void)
 static void who_goes_away_takes_the_question_back(void)
 {
 	static struct door_rig rig;
-	struct errand asked;
-	int client, other;
+	int other;
 
 	init(&rig, 1U << CONFIRM_SIGN);
 	door_rig_start_unlocked(&rig);
 	for (int i = 0; i < 2; i++) {
-		client = join(&rig);
+		int client = join(&rig);
+		struct errand asked;
+
 		sign(client, "a");
 		asked = hear(&rig, ERRAND_ASK);
 		(void)close(client);

@@ -242,7 +242,7 @@ static void every_path_becomes_a_frame_with_its_tag(void)
 	desk_open(&desk, AGENT_METHOD_SIGN);
 	add_path(&desk, PATH_A, NULL);
 	add_path(&desk, PATH_B, PATH_A);
-	CHECK(submit_work(desk.door, &desk.work) == 0);
+	CHECK(submit_work(desk.door, &desk.work, SIZE_MAX) == 0);
 	for (size_t i = 0; i < 2; i++) {
 		struct buffer *out = &desk.door->vault.out;
 
