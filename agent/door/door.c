@@ -142,6 +142,37 @@ static int next_timeout(const struct door *door, long long now_ms)
 	return next > now_ms ? (int)(next - now_ms) : 0;
 }
 
+static void forget_if_dead(struct door *door, int rc)
+{
+	const struct error_reply died = error_reply_make(
+		ERROR_VAULT_FAILED, "the vault has died; try again");
+
+	if (rc < 0)
+		events_forget_vault(door, &died);
+}
+
+static void step_vault(struct door *door, short events)
+{
+	int rc = 0;
+
+	if (door->vault.fd < 0)
+		return;
+	if (events & (POLLIN | POLLHUP | POLLERR))
+		rc = events_take_frames(door);
+	if (rc == 0 && vault_link_has_room(&door->vault))
+		calls_continue_all(door, WORK_NEEDS_ROOM);
+	forget_if_dead(door, rc);
+}
+
+static void step_feed(struct door *door)
+{
+	int rc = share_feed_vault(door);
+
+	if (rc == 0 && door->vault.fd >= 0 && door->vault.out.len > 0)
+		rc = vault_link_flush(&door->vault);
+	forget_if_dead(door, rc);
+}
+
 /* Those whose turn does not come now still have their events at the next. */
 static void step_connections(struct door *door, const struct pollfd *fds)
 {
@@ -171,39 +202,9 @@ static void step_connections(struct door *door, const struct pollfd *fds)
 		clients_step(door, c, fds[c - door->connections].revents,
 		             now_ms);
 		c->spent_ns += share_clock_ns() - start_ns;
+		/* The vault works meanwhile. */
+		step_feed(door);
 	}
-}
-
-static void forget_if_dead(struct door *door, int rc)
-{
-	const struct error_reply died = error_reply_make(
-		ERROR_VAULT_FAILED, "the vault has died; try again");
-
-	if (rc < 0)
-		events_forget_vault(door, &died);
-}
-
-static void step_vault(struct door *door, short events)
-{
-	int rc = 0;
-
-	if (door->vault.fd < 0)
-		return;
-	if (events & (POLLIN | POLLHUP | POLLERR))
-		rc = events_take_frames(door);
-	if (rc == 0 && vault_link_has_room(&door->vault))
-		calls_continue_all(door, WORK_NEEDS_ROOM);
-	forget_if_dead(door, rc);
-}
-
-/* At the end of a turn, when all that came in it is known. */
-static void step_feed(struct door *door)
-{
-	int rc = share_feed_vault(door);
-
-	if (rc == 0 && door->vault.fd >= 0 && door->vault.out.len > 0)
-		rc = vault_link_flush(&door->vault);
-	forget_if_dead(door, rc);
 }
 
 static void step_witness(struct door *door, short events)
@@ -262,15 +263,15 @@ static int turn(struct door *door)
 		rc = events_take_packet(door);
 	if (rc < 0)
 		return rc;
+	/* A packet may have brought another vault: its events are yet to come. */
+	if (fds[SLOT_VAULT].fd != door->vault.fd)
+		fds[SLOT_VAULT].revents = 0;
+	step_vault(door, fds[SLOT_VAULT].revents);
 	step_connections(door, fds + SLOT_CONNECTIONS);
 	for (size_t i = 0; i < door->start->listener_count; i++) {
 		if (fds[SLOT_LISTENERS + i].revents)
 			clients_accept(door, i);
 	}
-	/* A packet may have brought another vault: its events are yet to come. */
-	if (fds[SLOT_VAULT].fd != door->vault.fd)
-		fds[SLOT_VAULT].revents = 0;
-	step_vault(door, fds[SLOT_VAULT].revents);
 	step_witness(door, fds[SLOT_WITNESS].revents);
 	step_closing(door);
 	seal_if_due(door);

@@ -29,7 +29,7 @@ largest() {
 
 check 'beside 64 hostile connections an honest one is always served' \
 	timeout 100 "$attacks/crowd" "$agent_socket" main 500 64
-sed 's/^/# /' <<<"$tap_out"
+echo "# ${tap_out//$'\n'/$'\n'# }"
 echo "# no process had more than $(largest) KiB"
 check 'with bounded memory' test "$(largest)" -lt $memory_max
 check_same 'all three processes are the same' "${processes[*]}" \

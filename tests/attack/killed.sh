@@ -65,12 +65,12 @@ any_moment() {
 stuck=0 silent=0 lost=0 unsaid=0
 judge_clients() {
 	local rc
-	wait_for 20 gone $push || { stuck=$((stuck + 1)) && kill -9 $push; }
-	wait_for 20 gone $use || { stuck=$((stuck + 1)) && kill -9 $use; }
-	wait $push 2>/dev/null
+	wait_for 20 gone "$push" || { stuck=$((stuck + 1)) && kill -9 "$push"; }
+	wait_for 20 gone "$use" || { stuck=$((stuck + 1)) && kill -9 "$use"; }
+	wait "$push" 2>/dev/null
 	rc=$?
 	((rc == 0 || rc == 137)) || [[ -s $W/push.out ]] || silent=$((silent + 1))
-	wait $use 2>/dev/null
+	wait "$use" 2>/dev/null
 }
 
 # It goes on with a fresh vault, or it is gone, wholly, and has said why.
@@ -106,16 +106,16 @@ for role in launcher door vault client op; do
 		elif [[ $role == client ]]; then
 			pid=$push
 		else
-			find_role $role
+			find_role "$role"
 		fi
 		any_moment
 		kill -9 "$pid" 2>/dev/null && hit=$((hit + 1))
 		if [[ $role == op ]]; then
-			wait_for 20 gone $asking || stuck=$((stuck + 1))
+			wait_for 20 gone "$asking" || stuck=$((stuck + 1))
 			rm -f "$W/h/bin/op.conf"
 		fi
 		judge_clients
-		judge_agent $role
+		judge_agent "$role"
 	done
 	check "the $role was there to be killed, most of $times times" \
 		test "$hit" -ge $((times / 2))
