@@ -244,7 +244,7 @@ int agent_sentence_failure(int rc, const char *path, struct agent_error *error)
 	case ETIMEDOUT:
 		return say(AGENT_E_NO_AGENT, error,
 		           "agent at %s: no answer in time: end it with: "
-		           "nixcache quit, then " START_IT,
+		           "nixcache-agent -k, then " START_IT,
 		           where);
 	case EPIPE:
 	case ECONNRESET:

@@ -87,24 +87,24 @@ static int pass_scope_items(struct door *door, struct connection *c,
 	size_t count = work_item_count(&c->work);
 	int64_t now_s = time(NULL);
 	uint64_t bytes = 0;
-	int rc;
+	enum gate_outcome outcome;
 
 	complete_expires(c);
 	for (size_t i = 0; i < count; i++) {
 		const struct scope_item item = item_of(door, &c->work, i);
 
-		rc = scope_decide(&c->scope, &item, now_s, ret_error);
-		if (rc != GATE_PASSED)
-			return rc;
+		outcome = scope_decide(&c->scope, &item, now_s, ret_error);
+		if (outcome != GATE_PASSED)
+			return (int)outcome;
 		if (__builtin_add_overflow(bytes, item.bytes, &bytes))
 			bytes = UINT64_MAX;
 	}
-	rc = rate_take(door->rates, &c->peer, c->listener,
-	               c->scope.socket->rate, count, clock_boot_ms(),
-	               ret_error);
-	return rc == GATE_PASSED
-	               ? (int)scope_charge(&c->scope, count, bytes, ret_error)
-	               : rc;
+	outcome = rate_take(door->rates, &c->peer, c->listener,
+	                    c->scope.socket->rate, count, clock_boot_ms(),
+	                    ret_error);
+	if (outcome == GATE_PASSED)
+		outcome = scope_charge(&c->scope, count, bytes, ret_error);
+	return (int)outcome;
 }
 
 static int pass_scope(struct door *door, struct connection *c,

@@ -83,6 +83,7 @@ static void find_former(struct audit_file *file)
 	               file->path);
 	file->former[0] = '\0';
 	dir = opendir(folder);
+	/* cppcheck-suppress readdirCalled; there are no threads here */
 	while (dir && (entry = readdir(dir)) != NULL) {
 		if (is_former(entry->d_name, base) &&
 		    strcmp(entry->d_name, file->former) > 0) {
@@ -201,9 +202,10 @@ static int open_one(struct audit_file *file, int old)
 static int open_again(struct audit_file *file)
 {
 	cleanup_close int old = -1;
-	int rc;
 
 	if (file->own >= 0 && audit_open_is_at(file->own, file->path)) {
+		int rc;
+
 		file->why[0] = '\0';
 		rc = find_end(file, -1);
 		if (rc < 0)

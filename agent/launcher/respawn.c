@@ -12,7 +12,7 @@
 static void ignore_signals(void)
 {
 	static const int ignored[] = { SIGHUP,  SIGINT,  SIGQUIT, SIGTERM,
-		                       SIGUSR1, SIGUSR2, SIGPIPE, SIGXFSZ };
+		                       SIGUSR1, SIGUSR2, SIGPIPE };
 	const struct sigaction ignore = { .sa_handler = SIG_IGN };
 	sigset_t none;
 

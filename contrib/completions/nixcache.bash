@@ -123,12 +123,13 @@ _nixcache_agent() {
 	-a | --socket | --config) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
 	-t | --lifetime | --idle) ;;
 	--watch) mapfile -t COMPREPLY < <(compgen -W "$(ps -A -o pid=)" -- "$word") ;;
+	--scope) mapfile -t COMPREPLY < <(compgen -W 'owner push pull' -- "$word") ;;
 	--allow-weak) mapfile -t COMPREPLY < <(compgen -W 'memory namespace
 		trace confinement' -- "$word") ;;
 	*)
 		mapfile -t COMPREPLY < <(compgen -W '--sh --csh --fish --socket
 			--foreground --debug --kill --lifetime --idle --config
-			--prefetch --confine --watch --allow-weak --quiet
+			--prefetch --scope --confine --watch --allow-weak --quiet
 			--help --version --' -- "$word")
 		;;
 	esac

@@ -19,6 +19,14 @@ ask() {
 		"$@" <"$W/facts"
 }
 
+# note WHAT LINES
+note() {
+	local line
+	while read -r line; do
+		echo "# $1: $line"
+	done <<<"$2"
+}
+
 key_make attested-1
 top=$(nix_make_closure 70) || exit
 mapfile -t paths < <(nix_paths "$top")
@@ -28,7 +36,7 @@ nix_facts "${paths[@]}" >"$W/facts"
 agent_config "$(agent_file_cache main "$W/cache" 'sign-policy = any')"
 agent_start && "$client" unlock -q || exit
 said=$(ask "$count" "$seed" 2>/dev/null)
-sed 's/^/# any: /' <<<"$said"
+note any "$said"
 signed=$(sed -n 's/ signed$//p' <<<"$said")
 check "with sign-policy = any most of $count altered requests are signed" \
 	test "$signed" -gt $((count * 3 / 4))
@@ -41,7 +49,7 @@ for policy in in-store built-here; do
 	check_same "$policy: all that the store holds is signed" \
 		"${#paths[@]}" "$(ask)"
 	said=$(ask "$count" "$seed")
-	sed "s/^/# $policy, seed $seed: /" <<<"$said"
+	note "$policy, seed $seed" "$said"
 	check_same "$policy: of $count altered requests none is signed" \
 		'0 signed' "$(head -n 1 <<<"$said")"
 	check_fails "$policy: and what is right still is" \

@@ -62,6 +62,8 @@ END
 # run TEST WEAKEN: what it says, up to the first check that fails.
 run() {
 	export NIXCACHE_WEAKEN=$2 TAP_STOP=1 NIXCACHE_TEST_TRIES=50
+	# A seal of the log would leave other bytes in the registers.
+	[[ $2 != registers ]] || local -x PREY_AUDIT=none
 	if [[ -f $root/tests/attack/$1.sh ]]; then
 		TMPDIR=$W timeout 100 bash "$root/tests/attack/$1.sh" "$W/b"
 	else

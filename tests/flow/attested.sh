@@ -14,11 +14,11 @@ flow_clean_up() {
 	daemon_stop
 }
 
-# daemon_start [ROOT]: Nix's own, on a socket, in the foreground of its group.
+# Nix's own, on a socket.
 daemon_start() {
 	daemon_socket=$W/d.sock
 	NIX_DAEMON_SOCKET_PATH=$daemon_socket nix-daemon \
-		--store "${1:-$nix_root}" 2>>"$W/daemon.log" &
+		--store "$nix_root" 2>>"$W/daemon.log" &
 	daemon=$!
 	wait_for 10 test -S "$daemon_socket"
 }
@@ -80,19 +80,18 @@ facts=$(nix_facts "${paths[@]}")
 count=${#paths[@]}
 
 # A chroot store, whose daemon is a child of the agent.
-agent_asks "$nix_root"
+SOME_SECRET=1 NIX_REMOTE=daemon agent_asks "$nix_root"
 check 'nothing is claimed before a store has answered' \
 	grep -q 'weaker.*not asked\|weaker.*no store was asked yet' <(row)
 check_same 'what a chroot store holds is signed' "$count" "$(attest <<<"$facts")"
 check 'and the report says that a store is asked' grep -q held <(row)
 child=$(child_daemon)
 check 'its daemon is a child of the launcher' test "$child"
-check_same 'with nothing open but its stream and /dev/null' '0 1 2' \
-	"$(ls "/proc/$child/fd" | grep -x '[0-2]' | paste -sd ' ')"
-check_fails 'not a descriptor of the agent' \
-	grep -q 'agent\|audit' <(ls -l "/proc/$child/fd")
-check_fails 'and with no NIX_REMOTE' \
-	grep -qz '^NIX_REMOTE=' "/proc/$child/environ"
+links=$(readlink "/proc/$child/fd"/*)
+check_same 'with nothing of the agent open but its stream' '' \
+	"$(grep 'audit\|pidfd\|signalfd\|nixcache' <<<"$links")"
+check_same 'and of our environment only what it needs' '' \
+	"$(tr '\0' '\n' <"/proc/$child/environ" | grep 'SECRET\|NIX_REMOTE')"
 check_status 'a path of another store is not signed' 4 \
 	"$client" sign --store "$W/foreign" "$foreign"
 check_says 'and the sentence says which and why' \
@@ -100,6 +99,19 @@ check_says 'and the sentence says which and why' \
 check_status 'nor pushed' 4 "$client" push --store "$W/foreign" "$foreign"
 agent_stop
 check 'the daemon ends with the agent' wait_for 5 gone "$child"
+
+# A key that was handed over as a descriptor is not handed on.
+exec 7< <(cat "$key_file")
+key_pipe=$(readlink /proc/self/fd/7)
+agent_config "[cache main]" "store = file://$W/cache" 'signing-key = fd:7' \
+	"public-key = $key_public"
+agent_start
+exec 7<&-
+check_same 'with a key from a descriptor all is signed' "$count" \
+	"$(attest <<<"$facts")"
+child=$(child_daemon)
+check_same 'which the daemon has not' '' \
+	"$(readlink "/proc/$child/fd"/* | grep -F "$key_pipe")"
 
 # What the daemon is killed over is asked of another one.
 agent_asks "$nix_root"
@@ -244,7 +256,7 @@ newer() {
 		"$(attest <<<"$facts")"
 	check "Nix $newer_nix_version: and not believed to hold more" \
 		grep -q 'NotInStore.*does not hold' \
-		<(sed "s/-top\t/-pot\t/" <<<"$facts" | attest)
+		<(attest <<<"${facts//-top$'\t'/-pot$'\t'}")
 	daemon_start || return
 	agent_asks "unix://$W/d.sock"
 	check_same "Nix $newer_nix_version: its daemon is asked" "$count" \

@@ -110,6 +110,7 @@ check_same 'a narrowed connection is refused what it gave up' \
 check_same 'the log has every call, and what the agent did' \
 	'start vault unlocked sign presign presign presign unlock narrow sign' \
 	"$(events)"
+check 'which is sealed before long' wait_for 5 has_event seal
 check_same 'it belongs to us alone' 600 "$(stat -c %a "$log")"
 check_same 'and so does its folder' 700 "$(stat -c %a "$W/log")"
 check_same 'a signature is told by its paths' \
@@ -170,7 +171,7 @@ printf '{"seq":99,"time' >>"$log"
 agent_start
 check 'the next one goes on, over a line that was cut' wait_for 5 \
 	grep -q "^{\"seq\":99,\"time$" "$log"
-check_same 'and signs' done "$(ask sign)"
+check_same 'and signs' 'done' "$(ask sign)"
 agent_stop
 sed -i '/^{"seq":99,"time$/d' "$log" # the rest of this test wants it whole
 rm "$log"

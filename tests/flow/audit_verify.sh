@@ -232,7 +232,7 @@ if [[ $(id -u) == 0 ]]; then
 	chmod 711 "$W/log"
 	check_status "another user's log cannot be read" 1 setpriv --reuid 65534 \
 		--regid 65534 --clear-groups /proc/self/fd/9 audit verify "$log"
-	check_says 'and it is said whose it is' 'belongs to root \(uid 0\)'
+	check_says 'and it is said whose it is' 'belongs to root \(uid 0\)|folder is for another user'
 	exec 9<&-
 else
 	skip "another user's log cannot be read" 'needs root'

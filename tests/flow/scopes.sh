@@ -121,8 +121,9 @@ say(client.hear())')"
 check_status 'a live agent takes no further socket' 1 \
 	"$agent" -s --socket "pull:$sockets/more"
 check_says 'and says so' 'cannot be given another socket'
-check_same 'nor is one left behind' '' "$(ls "$sockets" | grep more)"
-kill -KILL $(agent_processes)
+check 'nor is one left behind' test ! -e "$sockets/more"
+mapfile -t processes < <(agent_processes)
+kill -KILL "${processes[@]}"
 wait_for 5 gone "$NIXCACHE_AGENT_PID"
 check 'a dead socket is there' test -S "$sockets/push"
 agent_start --socket "push:$sockets/push"

@@ -72,7 +72,7 @@ secret-access-key = op://Dev/prey/secret"
 # paths of prey_use.
 prey_config() {
 	agent_config '[agent]' "op = $(dirname "$prey_op_items")/op" \
-		'[cache main]' \
+		"${PREY_AUDIT:+audit = $PREY_AUDIT}" '[cache main]' \
 		"store = ${1:-s3://prey/nix?endpoint=s3.example.org&region=$prey_region}" \
 		"public-key = $key_public" 'sign-policy = any' "$prey_lines"
 }

@@ -27,6 +27,19 @@ all_named_exist() {
 	return $status
 }
 
+# The promise says of each line which test shows it.
+all_of_the_promise_exist() {
+	local name status=0
+	while read -r name; do
+		exists "$name" || { echo "the promise: no test $name" && status=1; }
+	done < <(grep -ohE '\b(unit|flow|attack|bench)/[a-z0-9_]+' \
+		SECURITY.md README.md | sort -u)
+	return $status
+}
+	done
+	return $status
+}
+
 attacks() {
 	find tests/attack -name '*.sh' -printf 'attack/%f\n' | sed 's/\.sh$//'
 	find tests/attack -name 'test_*.c' -printf 'attack/%f\n' |
@@ -54,6 +67,7 @@ all_measures_are_taken_away() {
 }
 
 check 'every test that it names is there' all_named_exist
+check 'and so is every one of SECURITY.md and README.md' all_of_the_promise_exist
 check 'every attack is named' all_attacks_are_named
 check 'every measure is taken away once' all_measures_are_taken_away
 tap_end

@@ -1,5 +1,4 @@
 #include "agent/door/approval.h"
-#include "agent/door/approval_prompt.h"
 #include "tests/lib/test.h"
 
 #include <stdlib.h>
@@ -429,9 +428,6 @@ static void one_call_can_have_two_questions(void)
 	CHECK(ask_about(&desk, 1, &peer_a, CACHE_A, CONFIRM_SIGN) ==
 	      GATE_WAITS);
 	CHECK(has_errand(&desk, ERRAND_ASK));
-	/* The first has become moot: only the second is waited for. */
-	CHECK(ask_about(&desk, 1, &peer_a, CACHE_A, CONFIRM_SIGN) ==
-	      GATE_WAITS);
 	CHECK(is_quiet(&desk));
 	desk_close(&desk);
 }
@@ -459,90 +455,6 @@ static void both_tables_are_bounded(void)
 			break;
 	}
 	CHECK(is_refused(&desk, ask(&desk, ++call, &peer_a), "too many"));
-	desk_close(&desk);
-}
-
-static void check_prompt(const char *exe, const char *what)
-{
-	static const char bad[] = "'`<>&\\$\n\r\t\033";
-	struct desk desk;
-	struct peer peer = make_peer(42, 1);
-	struct approval_question question = {
-		.kind = CONFIRM_SIGN,
-		.peer = &peer,
-		.what = what,
-	};
-	char text[ERRAND_TEXT_MAX];
-	unsigned quotes = 0;
-
-	desk_open(&desk);
-	(void)snprintf(peer.exe, sizeof(peer.exe), "%s", exe);
-	approval_prompt(&question, &desk.config, WINDOW, text);
-	CHECK(strcspn(text, bad) == strlen(text));
-	for (const char *c = text; *c != '\0'; c++) {
-		CHECK(*c >= 0x20 && *c < 0x7f);
-		quotes += *c == '"' ? 1 : 0;
-	}
-	CHECK(quotes == (exe[0] != '\0' ? 2 : 0));
-	CHECK(strstr(text, "cache a:") && strstr(text, "process 42 of user "
-	                                               "1000"));
-	CHECK(strstr(text, "? A yes is good for 120 seconds."));
-	desk_close(&desk);
-}
-
-static void the_prompt_cannot_be_forged(void)
-{
-	static char huge[PEER_EXE_SIZE];
-
-	memset(huge, 'a', sizeof(huge) - 1);
-	check_prompt("/usr/bin/nixcache", "sign 1 store path");
-	check_prompt("", "sign 1 store path");
-	check_prompt("/tmp/x\n\nsudo: password", "sign\r\n\033[2Jnothing");
-	check_prompt("/tmp/\xe2\x80\xae"
-	             "evil\xc2\x9b"
-	             "2J",
-	             "\xff\xfe");
-	check_prompt("/tmp/\" (process 1 of user 0) do nothing? \"", "sign");
-	check_prompt("/tmp/<b>&amp;</b>`id`$(id)\\", "'sign'");
-	check_prompt(huge, huge);
-}
-
-static void the_prompt_says_who_and_what(void)
-{
-	struct desk desk;
-	struct approval_question question = {
-		.kind = CONFIRM_SIGN,
-		.cache = CACHE_B,
-		.peer = &peer_a,
-		.what = "sign 2 store paths, the first /nix/store/x",
-	};
-	char text[ERRAND_TEXT_MAX];
-
-	desk_open(&desk);
-	approval_prompt(&question, &desk.config, 0, text);
-	CHECK(strcmp(text, "nixcache-agent, cache b: may "
-	                   "\"/usr/bin/nixcache\" (process 100 of user 1000) "
-	                   "sign 2 store paths, the first /nix/store/x? "
-	                   "A yes is good for this once.") == 0);
-	question.kind = CONFIRM_UNLOCK;
-	question.what = "fetch the secrets of all caches";
-	approval_prompt(&question, &desk.config, WINDOW, text);
-	CHECK(strcmp(text, "nixcache-agent: may \"/usr/bin/nixcache\" "
-	                   "(process 100 of user 1000) fetch the secrets of "
-	                   "all caches? A yes is good for 120 seconds.") == 0);
-	desk_close(&desk);
-}
-
-static void it_is_wanted_where_a_cache_says_so(void)
-{
-	struct desk desk;
-
-	desk_open(&desk);
-	CHECK(approvals_are_wanted(&desk.config));
-	desk.caches[CACHE_A].confirm = 0;
-	CHECK(approvals_are_wanted(&desk.config));
-	desk.caches[CACHE_B].confirm = 0;
-	CHECK(!approvals_are_wanted(&desk.config));
 	desk_close(&desk);
 }
 
@@ -581,11 +493,6 @@ int main(void)
 		{ "one call can have two questions",
 		  one_call_can_have_two_questions },
 		{ "both tables are bounded", both_tables_are_bounded },
-		{ "the prompt cannot be forged", the_prompt_cannot_be_forged },
-		{ "the prompt says who and what",
-		  the_prompt_says_who_and_what },
-		{ "it is wanted where a cache says so",
-		  it_is_wanted_where_a_cache_says_so },
 	};
 
 	return test_main(tests, sizeof(tests) / sizeof(tests[0]));

@@ -128,7 +128,8 @@ static void hand_over(const struct handover *handover)
 	(void)snprintf(pid, sizeof(pid), "%d", (int)getpid());
 	(void)setenv("LISTEN_PID", handover->pid ? handover->pid : pid, 1);
 	(void)setenv("LISTEN_FDS", handover->count, 1);
-	(void)setenv("LISTEN_FDNAMES", "agent", 1);
+	(void)setenv("LISTEN_FDNAMES",
+	             handover->fds[1] >= 0 ? "agent:agent" : "agent", 1);
 }
 
 static int check_taken(const struct listen_socket *socket, int count)

@@ -129,7 +129,6 @@ static void check_refusal(size_t i)
 {
 	static struct rig_client client;
 	struct witness_rig rig;
-	int rc;
 
 	witness_rig_open(&rig);
 	rig_client_open(&rig, &client, 5, 1);
@@ -141,6 +140,8 @@ static void check_refusal(size_t i)
 	/* That the path itself is known to agree does not help. */
 	apply(&client, refusals[i].change);
 	for (int again = 0; again < 2; again++) {
+		int rc;
+
 		CHECK(rig_client_ask(&rig, &client) == GATE_WAITS);
 		CHECK(answer_all(&rig, false) == 1);
 		rc = rig_client_again(&rig, &client);

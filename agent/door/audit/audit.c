@@ -57,14 +57,14 @@ static void go_on(struct audit *audit, const struct audit_start *start)
 int audit_new(const struct audit_start *start, struct audit **ret_audit)
 {
 	cleanup(audit_free_at) struct audit *audit = calloc(1, sizeof(*audit));
-	int rc;
 
 	if (!audit)
 		return -ENOMEM;
 	audit->start = start;
 	audit->file.fd = -1;
 	if (start->path) {
-		rc = prepare(audit);
+		int rc = prepare(audit);
+
 		if (rc < 0)
 			return rc;
 		go_on(audit, start);
