@@ -36,9 +36,6 @@ all_of_the_promise_exist() {
 		SECURITY.md README.md | sort -u)
 	return $status
 }
-	done
-	return $status
-}
 
 attacks() {
 	find tests/attack -name '*.sh' -printf 'attack/%f\n' | sed 's/\.sh$//'
