@@ -130,6 +130,14 @@ const struct fake_object *fake_upstream_find(const struct upstream *upstream,
 	return NULL;
 }
 
+void fake_upstream_empty(struct upstream *upstream)
+{
+	for (size_t i = 0; i < FAKE_OBJECTS_MAX; i++) {
+		buffer_clear(&upstream->objects[i].body);
+		upstream->objects[i].key[0] = '\0';
+	}
+}
+
 void fake_upstream_add(struct upstream *upstream, const char *key,
                        struct bytes body)
 {

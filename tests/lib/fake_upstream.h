@@ -54,6 +54,8 @@ size_t fake_upstream_waiting(const struct upstream *upstream);
 /* NULL: no such object. */
 const struct fake_object *fake_upstream_find(const struct upstream *upstream,
                                              const char *key);
+/* Drops every object. */
+void fake_upstream_empty(struct upstream *upstream);
 void fake_upstream_add(struct upstream *upstream, const char *key,
                        struct bytes body);
 size_t fake_upstream_objects(const struct upstream *upstream);
