@@ -123,10 +123,43 @@ static int say_source_failed(const struct error_reply *reply,
 	           source_action(reply->failure));
 }
 
+/* What a rule, a limit or a person refuses.  text is printable. */
+static int say_denied(const struct error_reply *reply, const char *text,
+                      struct agent_error *error)
+{
+	char path[STORE_PATH_SIZE];
+
+	switch (reply->error) {
+	case ERROR_NOT_IN_STORE:
+		text_printable(reply->store_path, strlen(reply->store_path),
+		               path, sizeof(path));
+		return say(AGENT_E_POLICY, error,
+		           "agent: %s is not signed: %s: see sign-policy and "
+		           "nix-store in nixcache-agent(1)",
+		           path, text);
+	case ERROR_USER_DENIED:
+		return say(AGENT_E_POLICY, error, "agent: not approved: %s",
+		           text);
+	case ERROR_RATE_LIMITED:
+		return say(AGENT_E_POLICY, error,
+		           "agent: too much at once: %s: run this again in %u "
+		           "seconds",
+		           text, (unsigned int)reply->retry_after);
+	case ERROR_PERMISSION_DENIED:
+		return say(AGENT_E_POLICY, error,
+		           "agent: not allowed on this socket: use one with a "
+		           "wider scope (NIXCACHE_AGENT_SOCK)");
+	default: /* ERROR_POLICY_DENIED */
+		return say(AGENT_E_POLICY, error,
+		           "agent: denied by its policy: %s: see sign-policy "
+		           "and --socket in nixcache-agent(1)",
+		           text);
+	}
+}
+
 static int say_error(const struct error_reply *reply, struct agent_error *error)
 {
 	char text[ERROR_TEXT_MAX], cache[AGENT_CACHE_NAME_MAX + 1];
-	char path[STORE_PATH_SIZE];
 
 	text_printable(reply->text, strlen(reply->text), text, sizeof(text));
 	text_printable(reply->cache, strlen(reply->cache), cache,
@@ -144,10 +177,11 @@ static int say_error(const struct error_reply *reply, struct agent_error *error)
 			"nixcache status",
 			text);
 	case ERROR_POLICY_DENIED:
-		return say(AGENT_E_POLICY, error,
-		           "agent: denied by its policy: %s: see sign-policy "
-		           "and --socket in nixcache-agent(1)",
-		           text);
+	case ERROR_NOT_IN_STORE:
+	case ERROR_USER_DENIED:
+	case ERROR_RATE_LIMITED:
+	case ERROR_PERMISSION_DENIED:
+		return say_denied(reply, text, error);
 	case ERROR_SOURCE_FAILED:
 		return say_source_failed(reply, text, error);
 	case ERROR_VAULT_FAILED:
@@ -160,30 +194,11 @@ static int say_error(const struct error_reply *reply, struct agent_error *error)
 		           "cache %s: not supported: %s: see its store and its "
 		           "keys in the agent's configuration",
 		           cache, text);
-	case ERROR_NOT_IN_STORE:
-		text_printable(reply->store_path, strlen(reply->store_path),
-		               path, sizeof(path));
-		return say(AGENT_E_POLICY, error,
-		           "agent: %s is not signed: %s: see sign-policy and "
-		           "nix-store in nixcache-agent(1)",
-		           path, text);
-	case ERROR_USER_DENIED:
-		return say(AGENT_E_POLICY, error, "agent: not approved: %s",
-		           text);
-	case ERROR_RATE_LIMITED:
-		return say(AGENT_E_POLICY, error,
-		           "agent: too much at once: %s: run this again in %u "
-		           "seconds",
-		           text, (unsigned int)reply->retry_after);
 	case ERROR_AUDIT_FAILED:
 		return say(AGENT_E_REFUSED, error,
 		           "agent: uses no secret, since its audit log cannot "
 		           "be written: %s",
 		           text);
-	case ERROR_PERMISSION_DENIED:
-		return say(AGENT_E_POLICY, error,
-		           "agent: not allowed on this socket: use one with a "
-		           "wider scope (NIXCACHE_AGENT_SOCK)");
 	case ERROR_INVALID_PARAMETER:
 		return say(AGENT_E_REFUSED, error,
 		           "agent: does not accept the field %s: see that "

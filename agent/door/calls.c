@@ -36,8 +36,9 @@ void calls_continue_all(struct door *door, enum work_state state)
 	for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
 		struct connection *c = &door->connections[i];
 
-		if (c->fd >= 0 && c->work.state == state)
+		if (c->fd >= 0 && c->work.state == state) {
 			calls_end_if_failed(door, c,
 			                    dispatch_continue(door, c));
+		}
 	}
 }

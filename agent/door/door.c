@@ -130,10 +130,11 @@ static int next_timeout(const struct door *door, long long now_ms)
 
 		if (clients_is_waiting(c) && !door->is_closing)
 			return 0;
-		if (c->fd >= 0)
+		if (c->fd >= 0) {
 			next = earlier(next, c->deadline_ms);
-		else
+		} else {
 			has_room = true;
+		}
 	}
 	if (!has_room)
 		next = earlier(next, places_next_ms(door, now_ms));

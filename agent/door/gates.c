@@ -85,6 +85,12 @@ static int pass_scope_items(struct door *door, struct connection *c,
                             struct error_reply *ret_error)
 {
 	size_t count = work_item_count(&c->work);
+	const struct rate_call call = {
+		.peer = &c->peer,
+		.socket = c->listener,
+		.rate = c->scope.socket->rate,
+		.count = count,
+	};
 	int64_t now_s = time(NULL);
 	uint64_t bytes = 0;
 	enum gate_outcome outcome;
@@ -99,9 +105,7 @@ static int pass_scope_items(struct door *door, struct connection *c,
 		if (__builtin_add_overflow(bytes, item.bytes, &bytes))
 			bytes = UINT64_MAX;
 	}
-	outcome = rate_take(door->rates, &c->peer, c->listener,
-	                    c->scope.socket->rate, count, clock_boot_ms(),
-	                    ret_error);
+	outcome = rate_take(door->rates, &call, clock_boot_ms(), ret_error);
 	if (outcome == GATE_PASSED)
 		outcome = scope_charge(&c->scope, count, bytes, ret_error);
 	return (int)outcome;
@@ -164,19 +168,16 @@ static size_t count_uploads(const struct work *work)
 	return count;
 }
 
-static int ask(struct door *door, struct connection *c, enum confirmation kind,
-               uint16_t cache, const char *what, struct error_reply *ret_error)
+/* about: all but who asks. */
+static int ask(struct door *door, struct connection *c,
+               struct approval_question about, struct error_reply *ret_error)
 {
-	const struct approval_question question = {
-		.call = c->work.id,
-		.kind = kind,
-		.cache = cache,
-		.peer = &c->peer,
-		.what = what,
-	};
-	int rc = (int)approval_check(door->approvals, &question,
-	                             clock_boot_ms(), ret_error);
+	int rc;
 
+	about.call = c->work.id;
+	about.peer = &c->peer;
+	rc = (int)approval_check(door->approvals, &about, clock_boot_ms(),
+	                         ret_error);
 	if (rc == GATE_WAITS)
 		c->work.state = WORK_NEEDS_APPROVAL;
 	/* The person has said yes to a process that is gone. */
@@ -198,13 +199,17 @@ static bool wants_approval(const struct door *door, size_t cache,
 static int ask_about_unlock(struct door *door, struct connection *c,
                             struct error_reply *ret_error)
 {
+	struct approval_question about = {
+		.kind = CONFIRM_UNLOCK,
+		.what = "fetch the secrets of all caches",
+	};
+
 	if (door->custody.state != AGENT_LOCKED)
 		return GATE_PASSED;
 	for (size_t i = 0; i < door->config->cache_count; i++) {
 		if (wants_approval(door, i, CONFIRM_UNLOCK)) {
-			return ask(door, c, CONFIRM_UNLOCK, (uint16_t)i,
-			           "fetch the secrets of all caches",
-			           ret_error);
+			about.cache = (uint16_t)i;
+			return ask(door, c, about, ret_error);
 		}
 	}
 	return GATE_PASSED;
@@ -216,13 +221,18 @@ static int ask_about_sign(struct door *door, struct connection *c,
 	const struct work *work = &c->work;
 	size_t count = work->sign.count;
 	char what[WHAT_SIZE];
+	const struct approval_question about = {
+		.kind = CONFIRM_SIGN,
+		.cache = work->cache,
+		.what = what,
+	};
 
 	if (!wants_approval(door, work->cache, CONFIRM_SIGN))
 		return GATE_PASSED;
 	(void)snprintf(what, sizeof(what), "sign %zu store path%s%s %s", count,
 	               count == 1 ? "," : "s,", count == 1 ? "" : " the first",
 	               work->sign.paths[0].store_path);
-	return ask(door, c, CONFIRM_SIGN, work->cache, what, ret_error);
+	return ask(door, c, about, ret_error);
 }
 
 static int ask_about_upload(struct door *door, struct connection *c,
@@ -232,6 +242,11 @@ static int ask_about_upload(struct door *door, struct connection *c,
 	size_t count = count_uploads(work), first = 0;
 	const struct s3_object_request *request;
 	char what[WHAT_SIZE];
+	const struct approval_question about = {
+		.kind = CONFIRM_PRESIGN_PUT,
+		.cache = work->cache,
+		.what = what,
+	};
 
 	if (!wants_approval(door, work->cache, CONFIRM_PRESIGN_PUT) ||
 	    count == 0)
@@ -243,7 +258,7 @@ static int ask_about_upload(struct door *door, struct connection *c,
 	               "upload or delete %zu object%s%s %.*s", count,
 	               count == 1 ? "," : "s,", count == 1 ? "" : " the first",
 	               (int)request->key.len, (const char *)request->key.data);
-	return ask(door, c, CONFIRM_PRESIGN_PUT, work->cache, what, ret_error);
+	return ask(door, c, about, ret_error);
 }
 
 static int pass_approval(struct door *door, struct connection *c,

@@ -123,14 +123,14 @@ static int read_former(struct audit_file *file)
 /* The file that we hold has another name now, if it has one at all. */
 static void name_former(struct audit_file *file, int own)
 {
-	char link[64], path[PATH_MAX] = "/?";
+	char link[64], target[PATH_MAX] = "/?";
 	ssize_t n;
 
 	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", own);
-	n = readlink(link, path, sizeof(path) - 1);
+	n = readlink(link, target, sizeof(target) - 1);
 	if (n > 0)
-		path[n] = '\0';
-	text_printable(base_of(path), strlen(base_of(path)), file->former,
+		target[n] = '\0';
+	text_printable(base_of(target), strlen(base_of(target)), file->former,
 	               sizeof(file->former));
 }
 

@@ -336,6 +336,16 @@ static void end_lifetime(struct launcher *l)
 	}
 }
 
+static void end_overdue(struct launcher *l)
+{
+	if (!l->is_ending && l->lifetime_end_ms > 0 &&
+	    clock_boot_ms() >= l->lifetime_end_ms)
+		end_lifetime(l);
+	if (!l->is_ending && l->closing_end_ms > 0 &&
+	    clock_boot_ms() >= l->closing_end_ms)
+		launcher_end(l, EXIT_DONE);
+}
+
 static int turn(struct launcher *l)
 {
 	struct pollfd fds[SLOT_COUNT] = {
@@ -372,12 +382,7 @@ static int turn(struct launcher *l)
 		step_logind(l);
 	if (!l->is_ending && (sources > 0 || timeout_ms >= 0))
 		step_source(l);
-	if (!l->is_ending && l->lifetime_end_ms > 0 &&
-	    clock_boot_ms() >= l->lifetime_end_ms)
-		end_lifetime(l);
-	if (!l->is_ending && l->closing_end_ms > 0 &&
-	    clock_boot_ms() >= l->closing_end_ms)
-		launcher_end(l, EXIT_DONE);
+	end_overdue(l);
 	return 0;
 }
 

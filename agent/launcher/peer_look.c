@@ -71,7 +71,7 @@ static bool has_ended(int pidfd)
  * and after. */
 static bool is_still_there(const struct errand *errand, uint64_t start)
 {
-	uint64_t again;
+	uint64_t again = 0;
 
 	if (errand->fd >= 0)
 		return !has_ended(errand->fd);
@@ -80,7 +80,7 @@ static bool is_still_there(const struct errand *errand, uint64_t start)
 
 void peer_look(const struct errand *errand, struct errand *ret_done)
 {
-	uint64_t start;
+	uint64_t start = 0;
 
 	ret_done->end = ERRAND_FAILED;
 	if (errand->pid <= 0 || (errand->fd >= 0 && has_ended(errand->fd)) ||

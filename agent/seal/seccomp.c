@@ -113,6 +113,27 @@ static size_t count_calls(const struct rule *rules, size_t count)
 	return calls;
 }
 
+static int load_door_rules(const struct rule *rules, size_t count,
+                           struct report *report)
+{
+	cleanup_filter scmp_filter_ctx filter = NULL;
+	int rc;
+
+	rc = filter_new(rules, count, &filter);
+	if (rc < 0)
+		return rc;
+	rc = seccomp_load(filter);
+	if (rc < 0)
+		return rc;
+
+	report_add(
+		report, "system call filter", MEASURE_HELD,
+		"%zu calls; open, exec, socket, connect, fork, ptrace and all "
+		"else kill",
+		count_calls(rules, count));
+	return 0;
+}
+
 /* An event loop over descriptors it already has, malloc, and a way to abort. */
 int filter_load_door(struct report *report)
 {
@@ -163,20 +184,6 @@ int filter_load_door(struct report *report)
 		{ SCMP_SYS(write), 0, { { 0 } } },
 		{ SCMP_SYS(writev), 0, { { 0 } } },
 	};
-	cleanup_filter scmp_filter_ctx filter = NULL;
-	int rc;
 
-	rc = filter_new(rules, LENGTH(rules), &filter);
-	if (rc < 0)
-		return rc;
-	rc = seccomp_load(filter);
-	if (rc < 0)
-		return rc;
-
-	report_add(
-		report, "system call filter", MEASURE_HELD,
-		"%zu calls; open, exec, socket, connect, fork, ptrace and all "
-		"else kill",
-		count_calls(rules, LENGTH(rules)));
-	return 0;
+	return load_door_rules(rules, LENGTH(rules), report);
 }

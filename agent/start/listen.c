@@ -174,12 +174,17 @@ static int bind_in_place(int directory, const char *name,
 	return 0;
 }
 
-static int open_in(int directory, const char *lock_name,
-                   const struct listen_file *file, struct listen_socket *out,
-                   char *why, size_t why_size)
+/* Where a socket goes. */
+struct folder {
+	int fd; /* borrowed */
+	const char *lock_name;
+};
+
+static int open_in(const struct folder *folder, const struct listen_file *file,
+                   struct listen_socket *out, char *why, size_t why_size)
 {
 	const char *slash = strrchr(out->path, '/');
-	cleanup_close int lock = lock_directory(directory, lock_name);
+	cleanup_close int lock = lock_directory(folder->fd, folder->lock_name);
 	int rc;
 
 	if (lock < 0) {
@@ -196,7 +201,8 @@ static int open_in(int directory, const char *lock_name,
 	if (rc < 0)
 		return fail(rc, why, why_size, "connect", out->path);
 
-	rc = bind_in_place(directory, slash ? slash + 1 : out->path, file, out);
+	rc = bind_in_place(folder->fd, slash ? slash + 1 : out->path, file,
+	                   out);
 	if (rc < 0)
 		return fail(rc, why, why_size, "listen", out->path);
 	out->lock = take_fd(&lock);
@@ -207,6 +213,7 @@ int listen_open(const char *path, struct listen_socket *ret_socket, char *why,
                 size_t why_size)
 {
 	struct listen_socket out = { .fd = -1, .lock = -1, .scope = "owner" };
+	struct folder folder = { .lock_name = "agent.lock" };
 	cleanup_close int directory = -1;
 	const struct socket_path_env env = socket_path_read_env();
 	char usual[SOCKET_PATH_SIZE] = "";
@@ -235,7 +242,8 @@ int listen_open(const char *path, struct listen_socket *ret_socket, char *why,
 	if (directory < 0)
 		return directory;
 
-	rc = open_in(directory, "agent.lock", &usual_file, &out, why, why_size);
+	folder.fd = directory;
+	rc = open_in(&folder, &usual_file, &out, why, why_size);
 	if (rc >= 0)
 		*ret_socket = out;
 	return rc;
@@ -264,30 +272,31 @@ static int check_shared(int directory, const char *path, char *why,
 
 /* Its lock has a name of its own: several sockets may be in one folder, and
  * somebody else's lock may be there. */
-int listen_open_extra(const char *path, const struct listen_file *file,
-                      const char *scope, struct listen_socket *ret_socket,
-                      char *why, size_t why_size)
+int listen_open_extra(const struct listen_extra *extra,
+                      struct listen_socket *ret_socket, char *why,
+                      size_t why_size)
 {
 	struct listen_socket out = { .fd = -1, .lock = -1 };
-	const char *slash = strrchr(path, '/');
+	const char *path = extra->path, *slash = strrchr(path, '/');
 	cleanup_close int directory = -1;
 	char lock_name[LISTEN_PATH_SIZE + sizeof("..lock")];
+	struct folder folder = { .lock_name = lock_name };
 	int rc;
 
 	if (strlen(path) >= sizeof(out.path)) {
 		return fail(-ENAMETOOLONG, why, why_size, "socket path", path);
 	}
 	(void)snprintf(out.path, sizeof(out.path), "%s", path);
-	(void)snprintf(out.scope, sizeof(out.scope), "%s", scope);
+	(void)snprintf(out.scope, sizeof(out.scope), "%s", extra->scope);
 	(void)snprintf(lock_name, sizeof(lock_name), ".%s.lock",
 	               slash ? slash + 1 : path);
 	directory = open_directory(path, false, why, why_size);
 	if (directory < 0)
 		return directory;
+	folder.fd = directory;
 	rc = check_shared(directory, path, why, why_size);
-	if (rc == 0) {
-		rc = open_in(directory, lock_name, file, &out, why, why_size);
-	}
+	if (rc == 0)
+		rc = open_in(&folder, &extra->file, &out, why, why_size);
 	if (rc == LISTEN_ALIVE) {
 		(void)snprintf(why, why_size,
 		               "%s: another agent listens there already", path);

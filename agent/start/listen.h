@@ -41,12 +41,16 @@ struct listen_file {
 	gid_t gid;
 };
 
+struct listen_extra {
+	const char *path;  /* borrowed */
+	const char *scope; /* borrowed */
+	struct listen_file file;
+};
+
 /* A further socket.  Its directory may be others' to enter, but not to put
  * files into, unless it is sticky.  0, or -errno with why, also when somebody
  * listens there already. */
-must_check int listen_open_extra(const char *path,
-                                 const struct listen_file *file,
-                                 const char *scope,
+must_check int listen_open_extra(const struct listen_extra *extra,
                                  struct listen_socket *ret_socket, char *why,
                                  size_t why_size);
 

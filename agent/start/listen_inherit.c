@@ -122,9 +122,10 @@ int listen_inherit(struct listen_socket *ret_sockets, size_t max, char *why,
 	char names[SYSTEMD_FDS_MAX * LISTEN_SCOPE_SIZE] = "";
 	bool is_named = is_for_us && getenv("LISTEN_FDNAMES");
 
-	if (is_named)
+	if (is_named) {
 		(void)snprintf(names, sizeof(names), "%s",
 		               getenv("LISTEN_FDNAMES"));
+	}
 	(void)unsetenv("LISTEN_PID");
 	(void)unsetenv("LISTEN_FDS");
 	(void)unsetenv("LISTEN_FDNAMES");

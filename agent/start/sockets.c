@@ -29,26 +29,39 @@ static const struct config_socket *find_section(const struct config *config,
 	return NULL;
 }
 
-static int open_one(struct sockets *sockets, const struct config *config,
-                    const char *scope, const char *path, char *why,
-                    size_t why_size)
+/* A section says who may connect, also where an option says the path. */
+static struct listen_extra extra_of(const struct config *config,
+                                    const char *scope, const char *path)
 {
 	const struct config_socket *section = find_section(config, scope);
-	struct listen_file file = { .mode = MODE_USUAL };
-	int rc;
+	struct listen_extra extra = {
+		.path = path,
+		.scope = scope,
+		.file = { .mode = MODE_USUAL },
+	};
 
 	if (section) {
-		file = (struct listen_file){ .mode = section->mode,
-			                     .has_gid = section->has_gid,
-			                     .gid = section->gid };
+		extra.file = (struct listen_file){
+			.mode = section->mode,
+			.has_gid = section->has_gid,
+			.gid = section->gid,
+		};
 	}
+	return extra;
+}
+
+static int open_one(struct sockets *sockets, const struct listen_extra *extra,
+                    char *why, size_t why_size)
+{
+	int rc;
+
 	if (sockets->count == LISTEN_SOCKETS_MAX) {
-		(void)snprintf(why, why_size, "%s: more than %d sockets", path,
-		               LISTEN_SOCKETS_MAX);
+		(void)snprintf(why, why_size, "%s: more than %d sockets",
+		               extra->path, LISTEN_SOCKETS_MAX);
 		return -E2BIG;
 	}
-	rc = listen_open_extra(path, &file, scope,
-	                       &sockets->items[sockets->count], why, why_size);
+	rc = listen_open_extra(extra, &sockets->items[sockets->count], why,
+	                       why_size);
 	if (rc == 0)
 		sockets->count++;
 	return rc;
@@ -60,15 +73,17 @@ static int open_option(struct sockets *sockets, const struct config *config,
 {
 	size_t len = strcspn(value, ":");
 	char scope[LISTEN_SCOPE_SIZE];
+	struct listen_extra extra;
 	int rc;
 
 	(void)snprintf(scope, sizeof(scope), "%.*s", (int)len, value);
 	rc = len < sizeof(scope)
 	             ? check_scope(config, scope, value, why, why_size)
 	             : check_scope(config, value, value, why, why_size);
-	return rc < 0 ? rc
-	              : open_one(sockets, config, scope, value + len + 1, why,
-	                         why_size);
+	if (rc < 0)
+		return rc;
+	extra = extra_of(config, scope, value + len + 1);
+	return open_one(sockets, &extra, why, why_size);
 }
 
 static bool is_inherited(const struct sockets *sockets, size_t count,
@@ -99,12 +114,13 @@ int sockets_open_extra(struct sockets *sockets, const struct options *options,
 	}
 	for (size_t i = 0; i < config->socket_count && rc == 0; i++) {
 		const struct config_socket *section = &config->sockets[i];
+		const struct listen_extra extra =
+			extra_of(config, section->name, section->path);
 
 		if (!section->path || options->command ||
 		    is_inherited(sockets, first, section->name))
 			continue;
-		rc = open_one(sockets, config, section->name, section->path,
-		              why, why_size);
+		rc = open_one(sockets, &extra, why, why_size);
 	}
 	return rc;
 }

@@ -45,9 +45,10 @@ static int add_keys(struct keys *keys, const struct strings *texts)
 
 	for (size_t i = 0; i < texts->count && rc == 0; i++) {
 		rc = add_key(keys, texts->items[i]);
-		if (rc == -EINVAL)
+		if (rc == -EINVAL) {
 			log_error("audit: not a public key (NAME:BASE64): %s",
 			          texts->items[i]);
+		}
 	}
 	return rc;
 }

@@ -75,12 +75,14 @@ static void finish_json(const struct outcome *outcome, const char *path,
 	json_put_int_member(&out, "first", (int64_t)summary->first);
 	json_put_int_member(&out, "last", (int64_t)summary->last);
 	json_put_int_member(&out, "sealed", (int64_t)summary->sealed);
-	if (outcome->has_keys)
+	if (outcome->has_keys) {
 		json_put_int_member(&out, "certified",
 		                    (int64_t)summary->vouched);
-	if (summary->sealed > 0)
+	}
+	if (summary->sealed > 0) {
 		json_put_int_member(&out, "sealedAt",
 		                    summary->sealed_ms / 1000);
+	}
 	json_put_text_member(&out, "head", bytes_of_text(head));
 	buffer_append_char(&out, '}');
 	if (buffer_text(&out))
@@ -94,9 +96,9 @@ static void format_ago(int64_t seconds, char *out, size_t size)
 		int64_t seconds;
 		const char *name;
 	} units[] = {
-		{ 2 * 86400, "days" },
-		{ 2 * 3600, "h" },
-		{ 2 * 60, "min" },
+		{ 2LL * 86400, "days" },
+		{ 2LL * 3600, "h" },
+		{ 2LL * 60, "min" },
 	};
 
 	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {

@@ -251,18 +251,30 @@ static void give(struct trail *trail, size_t len, bool has_newline,
 	trail->at += len + (has_newline ? 1 : 0);
 }
 
-/* 1 and a line from the buffer, 0 if there is no whole one. */
-static int take_line(struct trail *trail, struct trail_line *ret_line)
+/* Over the rest of a line that was too long, as far as it has come. */
+static void skip(struct trail *trail)
 {
 	size_t left = trail->len - trail->at;
 	const uint8_t *start = trail->buffer + trail->at;
 	const uint8_t *newline = memchr(start, '\n', left);
 
-	if (trail->skips) {
-		trail->at += newline ? (size_t)(newline - start) + 1 : left;
-		trail->skips = !newline;
-		return newline ? take_line(trail, ret_line) : 0;
-	}
+	trail->at += newline ? (size_t)(newline - start) + 1 : left;
+	trail->skips = !newline;
+}
+
+/* 1 and a line from the buffer, 0 if there is no whole one. */
+static int take_line(struct trail *trail, struct trail_line *ret_line)
+{
+	const uint8_t *start, *newline;
+	size_t left;
+
+	if (trail->skips)
+		skip(trail);
+	if (trail->skips)
+		return 0;
+	start = trail->buffer + trail->at;
+	left = trail->len - trail->at;
+	newline = memchr(start, '\n', left);
 	if (newline) {
 		give(trail, (size_t)(newline - start), true, ret_line);
 		return 1;

@@ -125,9 +125,9 @@ static const struct field presign_fields[] = {
 	[CALL_FIELD_ITEMS] = { "objects", "[]object", FIELD_LIST },
 };
 
-#define SHAPE(name, fields)                                      \
-	{                                                        \
-		name, fields, sizeof(fields) / sizeof(fields[0]) \
+#define SHAPE(name, fields)                                        \
+	{                                                          \
+		name, fields, sizeof(fields) / sizeof((fields)[0]) \
 	}
 
 static const struct shape line_shape = SHAPE("line", plain_fields);

@@ -22,9 +22,14 @@ static bool take(struct rate_book *book, uid_t uid, size_t socket,
                  uint32_t rate, uint64_t count, long long now_ms)
 {
 	const struct peer peer = { .pid = (pid_t)now_ms, .uid = uid };
+	const struct rate_call call = {
+		.peer = &peer,
+		.socket = socket,
+		.rate = rate,
+		.count = count,
+	};
 
-	return rate_take(book, &peer, socket, rate, count, now_ms, &error) ==
-	       GATE_PASSED;
+	return rate_take(book, &call, now_ms, &error) == GATE_PASSED;
 }
 
 static void no_rate_is_no_limit(void)

@@ -43,15 +43,16 @@ static uint64_t capacity_of(uint32_t rate)
 }
 
 /* The one of that pair, or a full one in place of the oldest. */
-static struct bucket *find(struct rate_book *book, uid_t uid, size_t socket,
-                           uint32_t rate, long long now_ms)
+static struct bucket *find(struct rate_book *book, const struct rate_call *call,
+                           long long now_ms)
 {
+	uid_t uid = call->peer->uid;
 	struct bucket *oldest = &book->buckets[0];
 
 	for (size_t i = 0; i < BUCKETS_MAX; i++) {
 		struct bucket *b = &book->buckets[i];
 
-		if (b->is_used && b->uid == uid && b->socket == socket)
+		if (b->is_used && b->uid == uid && b->socket == call->socket)
 			return b;
 		if (oldest->is_used &&
 		    (!b->is_used || b->at_ms < oldest->at_ms))
@@ -60,8 +61,8 @@ static struct bucket *find(struct rate_book *book, uid_t uid, size_t socket,
 	*oldest = (struct bucket){
 		.is_used = true,
 		.uid = uid,
-		.socket = socket,
-		.tokens = capacity_of(rate),
+		.socket = call->socket,
+		.tokens = capacity_of(call->rate),
 		.at_ms = now_ms,
 	};
 	return oldest;
@@ -83,17 +84,18 @@ static void fill(struct bucket *b, uint32_t rate, long long now_ms)
 	}
 }
 
-enum gate_outcome rate_take(struct rate_book *book, const struct peer *peer,
-                            size_t socket, uint32_t rate, uint64_t count,
-                            long long now_ms, struct error_reply *ret_error)
+enum gate_outcome rate_take(struct rate_book *book,
+                            const struct rate_call *call, long long now_ms,
+                            struct error_reply *ret_error)
 {
+	uint64_t wanted, count = call->count;
+	uint32_t rate = call->rate;
 	struct bucket *b;
-	uint64_t wanted;
 	char reason[96];
 
 	if (rate == 0)
 		return GATE_PASSED;
-	b = find(book, peer->uid, socket, rate, now_ms);
+	b = find(book, call, now_ms);
 	fill(b, rate, now_ms);
 	/* No call has more items than a bucket holds. */
 	wanted = count < capacity_of(rate) / PER_ITEM ? count * PER_ITEM

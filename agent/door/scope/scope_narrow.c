@@ -45,14 +45,16 @@ static int take_patterns(const struct narrow_call *narrow, struct grant *grant,
 	int rc;
 
 	for (size_t i = 0; i < narrow->keys.count; i++) {
-		if (pattern_check_key(narrow->keys.items[i]))
+		if (pattern_check_key(narrow->keys.items[i])) {
 			return refuse(ERROR_INVALID_PARAMETER, "keys",
 			              ret_error);
+		}
 	}
 	for (size_t i = 0; i < narrow->store_paths.count; i++) {
-		if (pattern_check_name(narrow->store_paths.items[i]))
+		if (pattern_check_name(narrow->store_paths.items[i])) {
 			return refuse(ERROR_INVALID_PARAMETER, "storePaths",
 			              ret_error);
+		}
 	}
 	rc = strings_add_all(&grant->keys, &narrow->keys);
 	return rc < 0 ? rc

@@ -18,7 +18,7 @@ enum giver {
 #define A (OWNER | PUSH | PULL) /* all */
 #define W (OWNER | PUSH)        /* who writes to caches */
 #define O OWNER
-#define x NOBODY
+#define X NOBODY
 
 /* Exactly one cell for each enum object_key_kind. */
 #define ROW(none, info, narinfo, listing, nar, log, debug, realisation, trace) \
@@ -31,22 +31,22 @@ enum giver {
 static const uint8_t table[][OBJECT_KEY_KIND_COUNT] = {
 	/*                                       no  cache nar-  list-      debug reali- build
 	 *                                       key info  info  ing   NAR log info sation trace */
-	[PERMIT_UNLOCK]                   = ROW(A,  x,    x,    x,    x,  x,  x,   x,    x),
-	[PERMIT_LOCK]                     = ROW(O,  x,    x,    x,    x,  x,  x,   x,    x),
-	[PERMIT_QUIT]                     = ROW(O,  x,    x,    x,    x,  x,  x,   x,    x),
-	[PERMIT_SIGN]                     = ROW(W,  x,    x,    x,    x,  x,  x,   x,    x),
+	[PERMIT_UNLOCK]                   = ROW(A,  X,    X,    X,    X,  X,  X,   X,    X),
+	[PERMIT_LOCK]                     = ROW(O,  X,    X,    X,    X,  X,  X,   X,    X),
+	[PERMIT_QUIT]                     = ROW(O,  X,    X,    X,    X,  X,  X,   X,    X),
+	[PERMIT_SIGN]                     = ROW(W,  X,    X,    X,    X,  X,  X,   X,    X),
 #define OBJECT(operation) [PERMIT_OBJECT + S3_##operation]
-	OBJECT(GET_OBJECT)                = ROW(x,  A,    A,    A,    A,  A,  A,   A,    A),
-	OBJECT(HEAD_OBJECT)               = ROW(x,  A,    A,    A,    A,  A,  A,   A,    A),
-	OBJECT(PUT_OBJECT)                = ROW(x,  W,    W,    W,    W,  W,  W,   W,    W),
-	OBJECT(LIST_OBJECTS_V2)           = ROW(A,  x,    x,    x,    x,  x,  x,   x,    x),
-	OBJECT(CREATE_MULTIPART_UPLOAD)   = ROW(x,  O,    O,    W,    W,  W,  W,   O,    O),
-	OBJECT(UPLOAD_PART)               = ROW(x,  O,    O,    W,    W,  W,  W,   O,    O),
-	OBJECT(COMPLETE_MULTIPART_UPLOAD) = ROW(x,  O,    O,    W,    W,  W,  W,   O,    O),
-	OBJECT(ABORT_MULTIPART_UPLOAD)    = ROW(x,  O,    O,    W,    W,  W,  W,   O,    O),
-	OBJECT(LIST_PARTS)                = ROW(x,  O,    O,    W,    W,  W,  W,   O,    O),
-	OBJECT(LIST_MULTIPART_UPLOADS)    = ROW(W,  x,    x,    x,    x,  x,  x,   x,    x),
-	OBJECT(DELETE_OBJECT)             = ROW(x,  O,    O,    O,    O,  O,  O,   O,    O),
+	OBJECT(GET_OBJECT)                = ROW(X,  A,    A,    A,    A,  A,  A,   A,    A),
+	OBJECT(HEAD_OBJECT)               = ROW(X,  A,    A,    A,    A,  A,  A,   A,    A),
+	OBJECT(PUT_OBJECT)                = ROW(X,  W,    W,    W,    W,  W,  W,   W,    W),
+	OBJECT(LIST_OBJECTS_V2)           = ROW(A,  X,    X,    X,    X,  X,  X,   X,    X),
+	OBJECT(CREATE_MULTIPART_UPLOAD)   = ROW(X,  O,    O,    W,    W,  W,  W,   O,    O),
+	OBJECT(UPLOAD_PART)               = ROW(X,  O,    O,    W,    W,  W,  W,   O,    O),
+	OBJECT(COMPLETE_MULTIPART_UPLOAD) = ROW(X,  O,    O,    W,    W,  W,  W,   O,    O),
+	OBJECT(ABORT_MULTIPART_UPLOAD)    = ROW(X,  O,    O,    W,    W,  W,  W,   O,    O),
+	OBJECT(LIST_PARTS)                = ROW(X,  O,    O,    W,    W,  W,  W,   O,    O),
+	OBJECT(LIST_MULTIPART_UPLOADS)    = ROW(W,  X,    X,    X,    X,  X,  X,   X,    X),
+	OBJECT(DELETE_OBJECT)             = ROW(X,  O,    O,    O,    O,  O,  O,   O,    O),
 };
 /* clang-format on */
 static_assert(sizeof(table) / sizeof(table[0]) == PERMIT_COUNT,

@@ -51,9 +51,10 @@ static int grow(struct attested *set)
 	if (!larger.slots)
 		return -ENOMEM;
 	for (size_t i = 0; i < set->capacity; i++) {
-		if (!is_free(&set->slots[i]))
-			larger.slots[find(&larger, &set->slots[i])] =
-				set->slots[i];
+		const struct digest_sha256 *slot = &set->slots[i];
+
+		if (!is_free(slot))
+			larger.slots[find(&larger, slot)] = *slot;
 	}
 	attested_clear(set);
 	*set = larger;

@@ -116,9 +116,18 @@ int link_send(struct link *link, struct questions *questions, long long now_ms)
 	return 0;
 }
 
-static int take_hello(struct link *link, struct bytes in, size_t *ret_used)
+/* What a message is taken from, and what it is for. */
+struct intake {
+	struct questions *questions;
+	struct digest *digest;
+	struct bytes in;
+	size_t used;   /* the length of the message, once it is taken */
+	bool has_news; /* a question was answered or has failed */
+};
+
+static int take_hello(struct link *link, struct intake *intake)
 {
-	int rc = worker_get_hello(in, ret_used, &link->version);
+	int rc = worker_get_hello(intake->in, &intake->used, &link->version);
 
 	if (rc == -EPROTONOSUPPORT) {
 		return lose(link, rc,
@@ -135,10 +144,11 @@ static int take_hello(struct link *link, struct bytes in, size_t *ret_used)
 	return rc;
 }
 
-static int take_welcome(struct link *link, struct bytes in, size_t *ret_used)
+static int take_welcome(struct link *link, struct intake *intake)
 {
 	enum worker_trust trust;
-	int rc = worker_get_welcome(in, link->version, ret_used, &trust);
+	int rc = worker_get_welcome(intake->in, link->version, &intake->used,
+	                            &trust);
 
 	if (rc == 0)
 		link->state = LINK_GREETED;
@@ -155,12 +165,12 @@ static void keep_said(struct link *link, struct bytes text)
 
 /* What comes before each result.  An error of a question stands for its result;
  * where none is asked, it is the daemon's last word. */
-static int take_note(struct link *link, struct questions *questions,
-                     struct bytes in, size_t *ret_used, bool *ret_news)
+static int take_note(struct link *link, struct intake *intake)
 {
-	bool is_asked = questions->asked_count > 0;
+	bool is_asked = intake->questions->asked_count > 0;
 	struct worker_note note;
-	int rc = worker_get_note(in, link->version, ret_used, &note);
+	int rc = worker_get_note(intake->in, link->version, &intake->used,
+	                         &note);
 
 	if (rc != 0 || note.type == WORKER_NOTE_OTHER)
 		return rc;
@@ -168,9 +178,9 @@ static int take_note(struct link *link, struct questions *questions,
 		keep_said(link, note.text);
 		if (!is_asked)
 			return -EREMOTEIO;
-		questions_end(questions, QUESTION_FAILED, NULL);
+		questions_end(intake->questions, QUESTION_FAILED, NULL);
 		link->has_refused = true;
-		*ret_news = true;
+		intake->has_news = true;
 		return 0;
 	}
 	if (link->state == LINK_READY && !is_asked)
@@ -179,49 +189,46 @@ static int take_note(struct link *link, struct questions *questions,
 	return 0;
 }
 
-static int take_result(struct link *link, struct questions *questions,
-                       struct digest *digest, struct bytes in, size_t *ret_used,
-                       bool *ret_news)
+static int take_result(struct link *link, struct intake *intake)
 {
-	const struct question *question = TAILQ_FIRST(&questions->asked);
+	const struct question *question =
+		TAILQ_FIRST(&intake->questions->asked);
 	struct answer answer;
 	struct path_info info;
-	int rc = worker_get_path_info(in, question->store_dir, ret_used, &info);
+	int rc = worker_get_path_info(intake->in, question->store_dir,
+	                              &intake->used, &info);
 
 	if (rc == WORKER_MORE || rc < 0)
 		return rc;
 	if (rc == WORKER_NOT_VALID) {
-		rc = compare_take_answer(digest, NULL, &answer);
+		rc = compare_take_answer(intake->digest, NULL, &answer);
 	} else {
-		rc = compare_take_answer(digest, &info, &answer);
+		rc = compare_take_answer(intake->digest, &info, &answer);
 		path_info_clear(&info);
 	}
 	if (rc < 0)
 		return rc;
-	questions_end(questions, QUESTION_ANSWERED, &answer);
+	questions_end(intake->questions, QUESTION_ANSWERED, &answer);
 	link->state = LINK_READY;
 	link->has_answered = true;
 	link->has_refused = false;
-	*ret_news = true;
+	intake->has_news = true;
 	return 0;
 }
 
 /* 0: a message was taken.  WORKER_MORE; -errno. */
-static int take_message(struct link *link, struct questions *questions,
-                        struct digest *digest, struct bytes in,
-                        size_t *ret_used, bool *ret_news)
+static int take_message(struct link *link, struct intake *intake)
 {
 	switch (link->state) {
 	case LINK_HELLO:
-		return take_hello(link, in, ret_used);
+		return take_hello(link, intake);
 	case LINK_WELCOME:
-		return take_welcome(link, in, ret_used);
+		return take_welcome(link, intake);
 	case LINK_GREETED:
 	case LINK_READY:
-		return take_note(link, questions, in, ret_used, ret_news);
+		return take_note(link, intake);
 	case LINK_RESULT:
-		return take_result(link, questions, digest, in, ret_used,
-		                   ret_news);
+		return take_result(link, intake);
 	case LINK_NONE:
 		break;
 	}
@@ -231,23 +238,24 @@ static int take_message(struct link *link, struct questions *questions,
 static int take_messages(struct link *link, struct questions *questions,
                          struct digest *digest, bool *ret_news)
 {
-	size_t taken = 0, used;
+	struct intake intake = { .questions = questions, .digest = digest };
+	size_t taken = 0;
 	int rc = 0;
 
 	/* A welcome of an old daemon has no bytes at all. */
 	while (rc == 0) {
-		const struct bytes rest = { link->in.data + taken,
-			                    link->in.len - taken };
-
-		if (rest.len == 0 && link->state != LINK_WELCOME)
+		intake.in.data = link->in.data + taken;
+		intake.in.len = link->in.len - taken;
+		if (intake.in.len == 0 && link->state != LINK_WELCOME)
 			break;
-		used = 0;
-		rc = take_message(link, questions, digest, rest, &used,
-		                  ret_news);
+		intake.used = 0;
+		rc = take_message(link, &intake);
 		if (rc == 0)
-			taken += used;
+			taken += intake.used;
 	}
 	buffer_consume(&link->in, taken);
+	if (intake.has_news)
+		*ret_news = true;
 	switch (rc) {
 	case -EBADMSG:
 		return lose(link, rc, "what it says makes no sense");
@@ -272,9 +280,10 @@ int link_receive(struct link *link, struct questions *questions,
 		n = recv(link->fd, room, READ_SIZE, MSG_DONTWAIT);
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			return 0;
-		if (n <= 0)
+		if (n <= 0) {
 			return lose(link, -ECONNRESET,
 			            "it has closed the connection");
+		}
 		link->heard_ms = now_ms;
 		link->in.len += (size_t)n;
 		rc = take_messages(link, questions, digest, ret_news);

@@ -123,29 +123,42 @@ void questions_end(struct questions *questions, enum question_state state,
 	end(questions, question, state);
 }
 
+static void move_all(struct question_list *from, struct question_list *to)
+{
+	struct question *question;
+
+	while ((question = take_first(from)))
+		TAILQ_INSERT_TAIL(to, question, others);
+}
+
+/* True: it waits again; false: it has failed. */
+static bool retry(struct questions *questions, struct question *question)
+{
+	if (question->users == 0 || question->tries >= TRIES_MAX) {
+		end(questions, question, QUESTION_FAILED);
+		return false;
+	}
+	question->state = QUESTION_WAITS;
+	TAILQ_INSERT_TAIL(&questions->waiting, question, others);
+	return true;
+}
+
 bool questions_retry(struct questions *questions, bool everything)
 {
-	struct question_list before, again;
+	struct question_list before;
 	struct question *question;
 	bool has_failed = false;
 
-	TAILQ_INIT(&again);
 	TAILQ_INIT(&before);
-	TAILQ_CONCAT(&before, &questions->asked, others);
-	TAILQ_CONCAT(&before, &questions->waiting, others);
+	move_all(&questions->asked, &before);
+	move_all(&questions->waiting, &before);
 	questions->asked_count = 0;
 	while ((question = take_first(&before))) {
 		if (question->state == QUESTION_ASKED || everything)
 			question->tries++;
-		if (question->users > 0 && question->tries < TRIES_MAX) {
-			question->state = QUESTION_WAITS;
-			TAILQ_INSERT_TAIL(&again, question, others);
-		} else {
-			end(questions, question, QUESTION_FAILED);
+		if (!retry(questions, question))
 			has_failed = true;
-		}
 	}
-	TAILQ_CONCAT(&questions->waiting, &again, others);
 	return has_failed;
 }
 

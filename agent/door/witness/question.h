@@ -53,7 +53,7 @@ void questions_drop(struct questions *questions, struct question *question);
 struct question *questions_ask(struct questions *questions);
 
 /* The first that is asked has come to its end. */
-void questions_end(struct questions *questions, enum question_state end,
+void questions_end(struct questions *questions, enum question_state state,
                    const struct answer *answer);
 
 /* None that is asked will be answered: those that were not tried too often
