@@ -22,8 +22,6 @@
 
 #define NO_LANDLOCK (-1)
 
-static char secret[] = "of the parent";
-
 struct attempts {
 	int is_refused; /* what confine_self() said */
 	int memory;     /* each 0 or an errno */
@@ -35,6 +33,7 @@ struct attempts {
 
 static int read_memory(void)
 {
+	static char secret[] = "of the parent";
 	char copy[sizeof(secret)];
 	const struct iovec here = { copy, sizeof(copy) };
 	const struct iovec there = { secret, sizeof(secret) };
@@ -80,7 +79,9 @@ static struct attempts attempt(bool is_confined, int abi)
 		attempts.rename = rename_across();
 		attempts.has_no_new_privileges =
 			prctl(PR_GET_NO_NEW_PRIVS, 0UL, 0UL, 0UL, 0UL);
-		_exit(fd_write_full(pair[1], &attempts, sizeof(attempts)) < 0);
+		_exit(fd_write_full(pair[1], &attempts, sizeof(attempts)) < 0
+		              ? 1
+		              : 0);
 	}
 	CHECK(close(pair[1]) == 0);
 	CHECK(fd_read_full(pair[0], &attempts, sizeof(attempts)) ==

@@ -63,12 +63,13 @@ static void edit(struct buffer *log, const uint8_t *bytes)
 {
 	size_t at = (size_t)bytes[1] << 8 | bytes[2], count = bytes[3];
 
-	at = log->len > 0 ? at % log->len : 0;
+	if (log->len == 0)
+		return;
+	at %= log->len;
 	count = count < log->len - at ? count : log->len - at;
 	switch (bytes[0] % 4) {
 	case 0: /* one byte is another */
-		if (log->len > 0)
-			log->data[at] = bytes[3];
+		log->data[at] = bytes[3];
 		break;
 	case 1: /* some are gone */
 		memmove(log->data + at, log->data + at + count,

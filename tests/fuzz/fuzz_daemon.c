@@ -95,7 +95,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
 	struct daemon_error error;
 	struct daemon *d;
-	int pair[2], rc;
+	int pair[2];
 
 	if (len < 2 || len > 65536)
 		return 0;
@@ -105,6 +105,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	MUST(shutdown(pair[1], SHUT_WR) == 0);
 	d = daemon_of(pair[0], bytes[0]);
 	for (unsigned i = 0; i < 3; i++) {
+		int rc;
+
 		error.text[0] = '\0';
 		rc = ask(d, bytes[1] + i * (bytes[1] / 7), &error);
 		MUST(rc <= 0);

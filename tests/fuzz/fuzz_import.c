@@ -13,7 +13,7 @@
 static struct bytes get_string(struct cursor *c)
 {
 	uint64_t len = cursor_get_u64_le(c);
-	struct bytes text = { NULL, 0 }, padding;
+	struct bytes text, padding;
 
 	MUST(len <= c->left);
 	text = cursor_get_raw(c, (size_t)len);

@@ -17,14 +17,11 @@
 #define ZEROES    "00000000000000000000000000000000"
 #define NAR_MAX   ((size_t)65536)
 
-static const struct {
-	const char *compression;
-	const char *suffix;
-} formats[] = {
-	{ "none", "" },      { "xz", ".xz" },   { "zstd", ".zst" },
-	{ "bzip2", ".bz2" }, { "gzip", ".gz" }, { "br", ".br" },
+/* Of each compression. */
+static const char *const suffixes[] = {
+	"", ".xz", ".zst", ".bz2", ".gz", ".br"
 };
-#define FORMAT_COUNT (sizeof(formats) / sizeof(formats[0]))
+#define FORMAT_COUNT (sizeof(suffixes) / sizeof(suffixes[0]))
 
 static const char *const encodings[] = { NULL, "gzip", "br", "zstd", "odd" };
 
@@ -45,7 +42,7 @@ static bool put_nar(struct receive_stage *stage, struct bytes nar,
 	unsigned status;
 
 	MUST(digest_sha256(nar, hash.sha256) == 0);
-	names_format_nar(&hash, formats[format].suffix, key);
+	names_format_nar(&hash, suffixes[format], key);
 	status = receive_stage_put(stage, key, NULL, nar, text);
 	check_status(status, text);
 	MUST((status < 300) ==

@@ -127,7 +127,7 @@ static void check_access(const struct access_request *request,
 	MUST(!has_rule_password || has_password(request->authorization));
 }
 
-static void check_all_access(char *const lines[LINES])
+static void check_all_access(const char *const lines[LINES])
 {
 	struct access_request request = {
 		.host = lines[2],
@@ -147,7 +147,8 @@ static void check_all_access(char *const lines[LINES])
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
 	cleanup_free char *text = fuzz_text(bytes, len);
-	char *lines[LINES] = { NULL }, *rest = text;
+	const char *lines[LINES] = { NULL };
+	char *rest = text;
 	struct route route;
 
 	for (size_t i = 0; i < LINES && rest; i++) {

@@ -132,20 +132,27 @@ void audit_rig_sign(struct audit_rig *rig, const char *decision)
 	audit_rig_line(rig, "sign", members);
 }
 
+static void step_seed(uint8_t seed[32])
+{
+	static const char text[] = "nixcache audit next";
+	uint8_t next[32];
+
+	must(crypto_auth_hmacsha256(next, (const uint8_t *)text,
+	                            sizeof(text) - 1, seed) == 0);
+	memcpy(seed, next, sizeof(next));
+}
+
 void audit_rig_seal(struct audit_rig *rig)
 {
-	static const char next_text[] = "nixcache audit next";
-	uint8_t key[32], next[32], secret[64], next_secret[64], seed[32];
+	uint8_t key[32], next[32], secret[64], next_secret[64];
 	uint8_t signature[64];
 	char key_hex[HEX_LEN + 1], next_hex[HEX_LEN + 1], text[AUDIT_TEXT_MAX],
 		base64[TEXT_BASE64_SIZE(64)], members[LINE_SIZE];
 	size_t len;
 
-	must(crypto_auth_hmacsha256(seed, (const uint8_t *)next_text,
-	                            sizeof(next_text) - 1, rig->seed) == 0);
 	key_of_seed(rig->seed, key, secret);
-	key_of_seed(seed, next, next_secret);
-	memcpy(rig->seed, seed, sizeof(seed));
+	step_seed(rig->seed);
+	key_of_seed(rig->seed, next, next_secret);
 	len = audit_seal_text(rig->sequence, rig->head, next, text);
 	must(crypto_sign_detached(signature, NULL, (const uint8_t *)text, len,
 	                          secret) == 0);

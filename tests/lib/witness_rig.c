@@ -62,8 +62,11 @@ bool witness_rig_step(struct witness_rig *rig)
 		.events = witness_events(rig->witness),
 	};
 
-	if (poll(&fd, 1, 0) < 0)
-		abort();
+	/* A fuzzer's clock interrupts. */
+	while (poll(&fd, 1, 0) < 0) {
+		if (errno != EINTR)
+			abort();
+	}
 	return witness_step(rig->witness, fd.revents, rig->now_ms);
 }
 

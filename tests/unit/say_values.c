@@ -101,7 +101,7 @@ static void say_signature(struct vault_room *room, char *rest)
 {
 	static struct question q;
 	cleanup_buffer struct buffer asked, out;
-	struct wire_frame frame, answer;
+	struct wire_frame frame, reply;
 	struct vault_fault fault;
 	struct vault_sign sign = { .references = q.references };
 	struct bytes text;
@@ -120,11 +120,11 @@ static void say_signature(struct vault_room *room, char *rest)
 	wire_put_sign(&asked, 1, &sign);
 	if (wire_next(buffer_bytes(&asked), &frame) != 1 ||
 	    sign_answer(&room->desk, &frame, &out, &fault) != OUTCOME_DONE ||
-	    wire_next(buffer_bytes(&out), &answer) != 1) {
+	    wire_next(buffer_bytes(&out), &reply) != 1) {
 		(void)puts("-");
 		return;
 	}
-	cursor_init(&c, answer.body);
+	cursor_init(&c, reply.body);
 	(void)cursor_get_u8(&c);
 	text = cursor_get_bytes(&c, KEY_SIGNATURE_TEXT_SIZE);
 	(void)printf("%.*s\n", (int)text.len, (const char *)text.data);

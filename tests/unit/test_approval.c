@@ -22,9 +22,8 @@ struct desk {
 	struct error_reply error;
 	struct errand errand; /* the last one */
 	long long now_ms;
+	struct peer a, b; /* two clients */
 };
-
-static struct peer peer_a, peer_b;
 
 static struct peer make_peer(int pid, uint64_t start)
 {
@@ -52,8 +51,8 @@ static void desk_open(struct desk *desk)
 	};
 	if (approvals_new(&desk->config, &desk->approvals) < 0)
 		abort();
-	peer_a = make_peer(100, 5);
-	peer_b = make_peer(200, 6);
+	desk->a = make_peer(100, 5);
+	desk->b = make_peer(200, 6);
 }
 
 static void desk_close(struct desk *desk)
@@ -134,70 +133,70 @@ static enum gate_outcome settle(struct desk *desk, uint64_t call,
 
 static void a_yes_lets_the_call_pass(void)
 {
-	struct desk desk;
+	static struct desk desk;
 
 	desk_open(&desk);
-	CHECK(ask(&desk, 1, &peer_a) == GATE_WAITS);
+	CHECK(ask(&desk, 1, &desk.a) == GATE_WAITS);
 	CHECK(has_errand(&desk, ERRAND_ASK));
 	CHECK(desk.errand.pid == 100 && desk.errand.seconds == TIMEOUT);
 	CHECK(is_quiet(&desk));
-	CHECK(ask(&desk, 1, &peer_a) == GATE_WAITS);
+	CHECK(ask(&desk, 1, &desk.a) == GATE_WAITS);
 	answer(&desk, ERRAND_DONE);
-	CHECK(ask(&desk, 1, &peer_a) == GATE_PASSED);
+	CHECK(ask(&desk, 1, &desk.a) == GATE_PASSED);
 	CHECK(is_quiet(&desk));
 	desk_close(&desk);
 }
 
 static void a_no_refuses_and_gives_a_rest_from_that_process(void)
 {
-	struct desk desk;
+	static struct desk desk;
 
 	desk_open(&desk);
-	CHECK(is_refused(&desk, settle(&desk, 1, &peer_a, ERRAND_DENIED),
+	CHECK(is_refused(&desk, settle(&desk, 1, &desk.a, ERRAND_DENIED),
 	                 "said no"));
-	CHECK(is_refused(&desk, ask(&desk, 2, &peer_a), "30 seconds"));
+	CHECK(is_refused(&desk, ask(&desk, 2, &desk.a), "30 seconds"));
 	CHECK(is_refused(&desk,
-	                 ask_about(&desk, 3, &peer_a, CACHE_B, CONFIRM_UNLOCK),
+	                 ask_about(&desk, 3, &desk.a, CACHE_B, CONFIRM_UNLOCK),
 	                 "said no"));
 	CHECK(is_quiet(&desk));
-	CHECK(ask(&desk, 4, &peer_b) == GATE_WAITS);
+	CHECK(ask(&desk, 4, &desk.b) == GATE_WAITS);
 	approval_forget(desk.approvals, 4, desk.now_ms);
 	desk.now_ms += APPROVAL_NO_MS;
-	CHECK(ask(&desk, 5, &peer_a) == GATE_WAITS);
+	CHECK(ask(&desk, 5, &desk.a) == GATE_WAITS);
 	desk_close(&desk);
 }
 
 static void a_yes_is_good_for_the_window(void)
 {
-	struct desk desk;
+	static struct desk desk;
 
 	desk_open(&desk);
-	CHECK(settle(&desk, 1, &peer_a, ERRAND_DONE) == GATE_PASSED);
+	CHECK(settle(&desk, 1, &desk.a, ERRAND_DONE) == GATE_PASSED);
 	desk.now_ms += WINDOW * 1000LL - 1;
-	CHECK(ask(&desk, 2, &peer_a) == GATE_PASSED);
+	CHECK(ask(&desk, 2, &desk.a) == GATE_PASSED);
 	desk.now_ms++;
-	CHECK(ask(&desk, 3, &peer_a) == GATE_WAITS);
+	CHECK(ask(&desk, 3, &desk.a) == GATE_WAITS);
 	desk_close(&desk);
 }
 
 static void a_yes_is_for_that_peer_cache_and_kind(void)
 {
-	struct desk desk;
+	static struct desk desk;
 	struct peer other;
 
 	desk_open(&desk);
-	CHECK(settle(&desk, 1, &peer_a, ERRAND_DONE) == GATE_PASSED);
-	CHECK(ask(&desk, 2, &peer_a) == GATE_PASSED);
-	CHECK(ask(&desk, 3, &peer_b) == GATE_WAITS);
-	CHECK(ask_about(&desk, 4, &peer_a, CACHE_B, CONFIRM_SIGN) ==
+	CHECK(settle(&desk, 1, &desk.a, ERRAND_DONE) == GATE_PASSED);
+	CHECK(ask(&desk, 2, &desk.a) == GATE_PASSED);
+	CHECK(ask(&desk, 3, &desk.b) == GATE_WAITS);
+	CHECK(ask_about(&desk, 4, &desk.a, CACHE_B, CONFIRM_SIGN) ==
 	      GATE_WAITS);
-	CHECK(ask_about(&desk, 5, &peer_a, CACHE_A, CONFIRM_PRESIGN_PUT) ==
+	CHECK(ask_about(&desk, 5, &desk.a, CACHE_A, CONFIRM_PRESIGN_PUT) ==
 	      GATE_WAITS);
-	other = peer_a;
+	other = desk.a;
 	other.uid++;
 	CHECK(ask(&desk, 6, &other) == GATE_WAITS);
 	/* The same process, and another program by now. */
-	other = peer_a;
+	other = desk.a;
 	(void)snprintf(other.exe, sizeof(other.exe), "/tmp/else");
 	CHECK(ask(&desk, 7, &other) == GATE_WAITS);
 	desk_close(&desk);
@@ -205,11 +204,11 @@ static void a_yes_is_for_that_peer_cache_and_kind(void)
 
 static void a_process_with_the_same_number_is_another(void)
 {
-	struct desk desk;
+	static struct desk desk;
 	struct peer later;
 
 	desk_open(&desk);
-	CHECK(settle(&desk, 1, &peer_a, ERRAND_DONE) == GATE_PASSED);
+	CHECK(settle(&desk, 1, &desk.a, ERRAND_DONE) == GATE_PASSED);
 	later = make_peer(100, 7);
 	CHECK(ask(&desk, 2, &later) == GATE_WAITS);
 	desk_close(&desk);
@@ -217,7 +216,7 @@ static void a_process_with_the_same_number_is_another(void)
 
 static void a_process_of_unknown_start_has_no_window(void)
 {
-	struct desk desk;
+	static struct desk desk;
 	struct peer unknown = make_peer(100, 0);
 
 	desk_open(&desk);
@@ -239,79 +238,80 @@ static void a_process_of_unknown_start_has_no_window(void)
 
 static void without_a_window_each_call_is_asked_about(void)
 {
-	struct desk desk;
+	static struct desk desk;
 
 	desk_open(&desk);
 	desk.config.confirm_window = 0;
-	CHECK(ask(&desk, 1, &peer_a) == GATE_WAITS);
-	CHECK(ask(&desk, 2, &peer_a) == GATE_WAITS);
+	CHECK(ask(&desk, 1, &desk.a) == GATE_WAITS);
+	CHECK(ask(&desk, 2, &desk.a) == GATE_WAITS);
 	CHECK(has_errand(&desk, ERRAND_ASK));
 	answer(&desk, ERRAND_DONE);
-	CHECK(ask(&desk, 1, &peer_a) == GATE_PASSED);
-	CHECK(ask(&desk, 2, &peer_a) == GATE_WAITS);
-	CHECK(ask(&desk, 1, &peer_a) == GATE_WAITS);
+	CHECK(ask(&desk, 1, &desk.a) == GATE_PASSED);
+	CHECK(ask(&desk, 2, &desk.a) == GATE_WAITS);
+	CHECK(ask(&desk, 1, &desk.a) == GATE_WAITS);
 	desk_close(&desk);
 }
 
 static void calls_of_one_peer_share_one_prompt(void)
 {
-	struct desk desk;
+	static struct desk desk;
 
 	desk_open(&desk);
-	CHECK(ask(&desk, 1, &peer_a) == GATE_WAITS);
-	CHECK(ask(&desk, 2, &peer_a) == GATE_WAITS);
+	CHECK(ask(&desk, 1, &desk.a) == GATE_WAITS);
+	CHECK(ask(&desk, 2, &desk.a) == GATE_WAITS);
 	CHECK(has_errand(&desk, ERRAND_ASK));
-	CHECK(ask(&desk, 3, &peer_a) == GATE_WAITS);
+	CHECK(ask(&desk, 3, &desk.a) == GATE_WAITS);
 	CHECK(is_quiet(&desk));
 	answer(&desk, ERRAND_DENIED);
-	for (uint64_t call = 1; call <= 3; call++)
-		CHECK(is_refused(&desk, ask(&desk, call, &peer_a),
+	for (uint64_t call = 1; call <= 3; call++) {
+		CHECK(is_refused(&desk, ask(&desk, call, &desk.a),
 		                 "the person said no"));
+	}
 	CHECK(is_quiet(&desk));
 	desk_close(&desk);
 }
 
 static void questions_come_one_at_a_time_in_order(void)
 {
-	struct desk desk;
+	static struct desk desk;
 	struct peer peer_c = make_peer(300, 8);
 
 	desk_open(&desk);
-	CHECK(ask(&desk, 1, &peer_a) == GATE_WAITS);
-	CHECK(ask(&desk, 2, &peer_b) == GATE_WAITS);
+	CHECK(ask(&desk, 1, &desk.a) == GATE_WAITS);
+	CHECK(ask(&desk, 2, &desk.b) == GATE_WAITS);
 	CHECK(ask(&desk, 3, &peer_c) == GATE_WAITS);
 	CHECK(has_errand(&desk, ERRAND_ASK) && desk.errand.pid == 100);
 	CHECK(is_quiet(&desk));
 	answer(&desk, ERRAND_DONE);
-	CHECK(ask(&desk, 1, &peer_a) == GATE_PASSED);
-	CHECK(ask(&desk, 2, &peer_b) == GATE_WAITS);
+	CHECK(ask(&desk, 1, &desk.a) == GATE_PASSED);
+	CHECK(ask(&desk, 2, &desk.b) == GATE_WAITS);
 	CHECK(has_errand(&desk, ERRAND_ASK) && desk.errand.pid == 200);
 	/* Who went away meanwhile is not asked about. */
 	approval_forget(desk.approvals, 3, desk.now_ms);
 	answer(&desk, ERRAND_DONE);
-	CHECK(ask(&desk, 2, &peer_b) == GATE_PASSED);
+	CHECK(ask(&desk, 2, &desk.b) == GATE_PASSED);
 	CHECK(is_quiet(&desk));
 	desk_close(&desk);
 }
 
 static void two_unanswered_questions_give_all_a_rest(void)
 {
-	struct desk desk;
+	static struct desk desk;
 	struct peer peer_c = make_peer(300, 8);
 
 	desk_open(&desk);
-	CHECK(settle(&desk, 1, &peer_b, ERRAND_DONE) == GATE_PASSED);
-	CHECK(is_refused(&desk, settle(&desk, 2, &peer_a, ERRAND_UNANSWERED),
+	CHECK(settle(&desk, 1, &desk.b, ERRAND_DONE) == GATE_PASSED);
+	CHECK(is_refused(&desk, settle(&desk, 2, &desk.a, ERRAND_UNANSWERED),
 	                 "within 60 seconds"));
 	CHECK(ask(&desk, 3, &peer_c) == GATE_WAITS);
-	CHECK(ask(&desk, 4, &peer_a) == GATE_WAITS);
+	CHECK(ask(&desk, 4, &desk.a) == GATE_WAITS);
 	CHECK(has_errand(&desk, ERRAND_ASK));
 	answer(&desk, ERRAND_UNANSWERED);
 	CHECK(is_refused(&desk, ask(&desk, 3, &peer_c), "within 60 seconds"));
-	CHECK(is_refused(&desk, ask(&desk, 4, &peer_a), "300 seconds"));
+	CHECK(is_refused(&desk, ask(&desk, 4, &desk.a), "300 seconds"));
 	CHECK(is_quiet(&desk));
 	/* What was allowed before still is. */
-	CHECK(ask(&desk, 5, &peer_b) == GATE_PASSED);
+	CHECK(ask(&desk, 5, &desk.b) == GATE_PASSED);
 	desk.now_ms += 5 * MINUTE - 1;
 	CHECK(is_refused(&desk, ask(&desk, 6, &peer_c), "another 1 seconds"));
 	desk.now_ms++;
@@ -323,15 +323,15 @@ static void two_unanswered_questions_give_all_a_rest(void)
 static void an_answer_starts_the_count_again(void)
 {
 	static const enum errand_end answers[] = { ERRAND_DONE, ERRAND_DENIED };
-	struct desk desk;
+	static struct desk desk;
 
 	for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
 		struct peer peer_c = make_peer(300, 8);
 
 		desk_open(&desk);
-		(void)settle(&desk, 1, &peer_a, ERRAND_UNANSWERED);
-		(void)settle(&desk, 2, &peer_b, answers[i]);
-		(void)settle(&desk, 3, &peer_a, ERRAND_UNANSWERED);
+		(void)settle(&desk, 1, &desk.a, ERRAND_UNANSWERED);
+		(void)settle(&desk, 2, &desk.b, answers[i]);
+		(void)settle(&desk, 3, &desk.a, ERRAND_UNANSWERED);
 		CHECK(ask(&desk, 4, &peer_c) == GATE_WAITS);
 		desk_close(&desk);
 	}
@@ -339,25 +339,26 @@ static void an_answer_starts_the_count_again(void)
 
 static void nobody_to_ask_says_why_and_counts_for_nothing(void)
 {
-	struct desk desk;
+	static struct desk desk;
 
 	desk_open(&desk);
-	for (uint64_t call = 1; call <= 3; call++)
+	for (uint64_t call = 1; call <= 3; call++) {
 		CHECK(is_refused(&desk,
-		                 settle(&desk, call, &peer_a, ERRAND_FAILED),
+		                 settle(&desk, call, &desk.a, ERRAND_FAILED),
 		                 "no display"));
+	}
 	desk_close(&desk);
 }
 
 static void a_question_nobody_waits_for_is_taken_back(void)
 {
-	struct desk desk;
+	static struct desk desk;
 	uint64_t tag;
 
 	desk_open(&desk);
-	CHECK(ask(&desk, 1, &peer_a) == GATE_WAITS);
-	CHECK(ask(&desk, 2, &peer_a) == GATE_WAITS);
-	CHECK(ask(&desk, 3, &peer_b) == GATE_WAITS);
+	CHECK(ask(&desk, 1, &desk.a) == GATE_WAITS);
+	CHECK(ask(&desk, 2, &desk.a) == GATE_WAITS);
+	CHECK(ask(&desk, 3, &desk.b) == GATE_WAITS);
 	CHECK(has_errand(&desk, ERRAND_ASK));
 	tag = desk.errand.tag;
 	approval_forget(desk.approvals, 1, desk.now_ms);
@@ -366,47 +367,47 @@ static void a_question_nobody_waits_for_is_taken_back(void)
 	CHECK(has_errand(&desk, ERRAND_STOP_ASKING) && desk.errand.tag == tag);
 	/* An answer that was on its way is for nobody. */
 	answer(&desk, ERRAND_DONE);
-	CHECK(ask(&desk, 4, &peer_a) == GATE_WAITS);
+	CHECK(ask(&desk, 4, &desk.a) == GATE_WAITS);
 	CHECK(has_errand(&desk, ERRAND_ASK) && desk.errand.pid == 200);
 	CHECK(desk.errand.tag != tag);
 	desk.errand.tag = tag;
 	answer(&desk, ERRAND_DONE);
-	CHECK(ask(&desk, 3, &peer_b) == GATE_WAITS);
+	CHECK(ask(&desk, 3, &desk.b) == GATE_WAITS);
 	desk_close(&desk);
 }
 
 /* Or a client that asks and goes away could ask for ever. */
 static void one_taken_back_counts_as_unanswered(void)
 {
-	struct desk desk;
+	static struct desk desk;
 
 	desk_open(&desk);
 	for (uint64_t call = 1; call <= APPROVAL_UNANSWERED_MAX; call++) {
-		CHECK(ask(&desk, call, &peer_a) == GATE_WAITS);
+		CHECK(ask(&desk, call, &desk.a) == GATE_WAITS);
 		CHECK(has_errand(&desk, ERRAND_ASK));
 		approval_forget(desk.approvals, call, desk.now_ms);
 		CHECK(has_errand(&desk, ERRAND_STOP_ASKING));
 	}
-	CHECK(is_refused(&desk, ask(&desk, 9, &peer_b), "no answer"));
+	CHECK(is_refused(&desk, ask(&desk, 9, &desk.b), "no answer"));
 	/* One that was never asked disturbs nobody. */
 	desk_close(&desk);
 	desk_open(&desk);
 	for (uint64_t call = 1; call <= 3; call++) {
-		CHECK(ask(&desk, call, &peer_a) == GATE_WAITS);
+		CHECK(ask(&desk, call, &desk.a) == GATE_WAITS);
 		approval_forget(desk.approvals, call, desk.now_ms);
 		CHECK(is_quiet(&desk));
 	}
-	CHECK(ask(&desk, 9, &peer_b) == GATE_WAITS);
+	CHECK(ask(&desk, 9, &desk.b) == GATE_WAITS);
 	desk_close(&desk);
 }
 
 static void a_lock_takes_all_questions_back(void)
 {
-	struct desk desk;
+	static struct desk desk;
 
 	desk_open(&desk);
-	CHECK(ask(&desk, 1, &peer_a) == GATE_WAITS);
-	CHECK(ask(&desk, 2, &peer_b) == GATE_WAITS);
+	CHECK(ask(&desk, 1, &desk.a) == GATE_WAITS);
+	CHECK(ask(&desk, 2, &desk.b) == GATE_WAITS);
 	CHECK(has_errand(&desk, ERRAND_ASK));
 	approvals_forget_all(desk.approvals, desk.now_ms);
 	CHECK(has_errand(&desk, ERRAND_STOP_ASKING));
@@ -416,16 +417,16 @@ static void a_lock_takes_all_questions_back(void)
 
 static void one_call_can_have_two_questions(void)
 {
-	struct desk desk;
+	static struct desk desk;
 
 	desk_open(&desk);
-	CHECK(ask_about(&desk, 1, &peer_a, CACHE_A, CONFIRM_UNLOCK) ==
+	CHECK(ask_about(&desk, 1, &desk.a, CACHE_A, CONFIRM_UNLOCK) ==
 	      GATE_WAITS);
 	CHECK(has_errand(&desk, ERRAND_ASK));
 	answer(&desk, ERRAND_DONE);
-	CHECK(ask_about(&desk, 1, &peer_a, CACHE_A, CONFIRM_UNLOCK) ==
+	CHECK(ask_about(&desk, 1, &desk.a, CACHE_A, CONFIRM_UNLOCK) ==
 	      GATE_PASSED);
-	CHECK(ask_about(&desk, 1, &peer_a, CACHE_A, CONFIRM_SIGN) ==
+	CHECK(ask_about(&desk, 1, &desk.a, CACHE_A, CONFIRM_SIGN) ==
 	      GATE_WAITS);
 	CHECK(has_errand(&desk, ERRAND_ASK));
 	CHECK(is_quiet(&desk));
@@ -434,7 +435,7 @@ static void one_call_can_have_two_questions(void)
 
 static void both_tables_are_bounded(void)
 {
-	struct desk desk;
+	static struct desk desk;
 	uint64_t call = 0;
 
 	desk_open(&desk);
@@ -446,15 +447,15 @@ static void both_tables_are_bounded(void)
 		desk.now_ms++;
 	}
 	/* The newest is remembered, the oldest asks again. */
-	peer_a = make_peer(1000 + 3 * APPROVAL_ANSWERS_MAX - 1, 1);
-	CHECK(ask(&desk, ++call, &peer_a) == GATE_PASSED);
-	peer_a = make_peer(1000, 1);
-	CHECK(ask(&desk, ++call, &peer_a) == GATE_WAITS);
+	desk.a = make_peer(1000 + 3 * APPROVAL_ANSWERS_MAX - 1, 1);
+	CHECK(ask(&desk, ++call, &desk.a) == GATE_PASSED);
+	desk.a = make_peer(1000, 1);
+	CHECK(ask(&desk, ++call, &desk.a) == GATE_WAITS);
 	for (int i = 0; i < 1000; i++) {
-		if (ask(&desk, ++call, &peer_a) != GATE_WAITS)
+		if (ask(&desk, ++call, &desk.a) != GATE_WAITS)
 			break;
 	}
-	CHECK(is_refused(&desk, ask(&desk, ++call, &peer_a), "too many"));
+	CHECK(is_refused(&desk, ask(&desk, ++call, &desk.a), "too many"));
 	desk_close(&desk);
 }
 

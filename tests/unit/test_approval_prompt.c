@@ -5,14 +5,23 @@
 
 #define WINDOW 120
 
-/* cppcheck-suppress constVariable ; a configuration owns its texts */
-static char a[] = "a", b[] = "b";
+#define CACHE_COUNT 2
+
+static struct config config_of(struct config_cache caches[CACHE_COUNT])
+{
+	/* cppcheck-suppress constVariable ; a configuration owns its texts */
+	static char names[CACHE_COUNT][2] = { "a", "b" };
+
+	for (size_t i = 0; i < CACHE_COUNT; i++)
+		caches[i] = (struct config_cache){ .name = names[i] };
+	return (struct config){ .caches = caches, .cache_count = CACHE_COUNT };
+}
 
 static void check_prompt(const char *exe, const char *what)
 {
 	static const char bad[] = "'`<>&\\$\n\r\t\033";
-	struct config_cache caches[] = { { .name = a }, { .name = b } };
-	struct config config = { .caches = caches, .cache_count = 2 };
+	struct config_cache caches[CACHE_COUNT];
+	struct config config = config_of(caches);
 	struct peer peer = { .pid = 42, .uid = 1000 };
 	struct approval_question question = {
 		.kind = CONFIRM_SIGN,
@@ -43,6 +52,7 @@ static void the_prompt_cannot_be_forged(void)
 	check_prompt("/usr/bin/nixcache", "sign 1 store path");
 	check_prompt("", "sign 1 store path");
 	check_prompt("/tmp/x\n\nsudo: password", "sign\r\n\033[2Jnothing");
+	/* NOLINTNEXTLINE(misc-misleading-bidirectional): that is the attack */
 	check_prompt("/tmp/\xe2\x80\xae"
 	             "evil\xc2\x9b"
 	             "2J",
@@ -57,8 +67,8 @@ static void the_prompt_says_who_and_what(void)
 	struct peer peer = { .pid = 100,
 		             .uid = 1000,
 		             .exe = "/usr/bin/nixcache" };
-	struct config_cache caches[] = { { .name = a }, { .name = b } };
-	struct config config = { .caches = caches, .cache_count = 2 };
+	struct config_cache caches[CACHE_COUNT];
+	struct config config = config_of(caches);
 	struct approval_question question = {
 		.kind = CONFIRM_SIGN,
 		.cache = 1,

@@ -186,6 +186,20 @@ static void every_swap_of_two_lines_is_found(void)
 	stage_clear(&s);
 }
 
+/* Line i once more, before line at. */
+static struct lines repeat(const struct lines *lines, size_t i, size_t at)
+{
+	struct lines more = { .count = 0 };
+
+	for (size_t j = 0; j <= lines->count; j++) {
+		if (j == at)
+			more.items[more.count++] = lines->items[i];
+		if (j < lines->count)
+			more.items[more.count++] = lines->items[j];
+	}
+	return more;
+}
+
 static void every_line_that_is_there_twice_is_found(void)
 {
 	struct stage s;
@@ -193,17 +207,9 @@ static void every_line_that_is_there_twice_is_found(void)
 	stage_init(&s);
 	for (size_t i = 0; i < s.lines.count; i++) {
 		for (size_t j = 0; j <= s.lines.count; j++) {
-			struct lines more = { .count = 0 };
+			struct lines more = repeat(&s.lines, i, j);
 			struct audit_judged judged;
 
-			for (size_t k = 0; k <= s.lines.count; k++) {
-				if (k == j)
-					more.items[more.count++] =
-						s.lines.items[i];
-				if (k < s.lines.count)
-					more.items[more.count++] =
-						s.lines.items[k];
-			}
 			join(&more, &s.other);
 			judged = judge(&s);
 			check_found(&judged, "repeated line", i + 1);

@@ -139,7 +139,6 @@ struct end {
 static void check_end(const struct end *end)
 {
 	static struct stage s;
-	uint8_t head[DIGEST_SHA256_LEN];
 	struct audit_start start;
 	int rc;
 
@@ -151,6 +150,8 @@ static void check_end(const struct end *end)
 	test_check(end->sequence > 0 ? rc == 0 : rc == -EBADMSG, __FILE__,
 	           __LINE__, end->what);
 	if (rc == 0 && end->last) {
+		uint8_t head[DIGEST_SHA256_LEN];
+
 		CHECK(digest_sha256(bytes_of_text(end->last), head) == 0);
 		test_check(start.sequence == end->sequence, __FILE__, __LINE__,
 		           end->what);
@@ -211,25 +212,19 @@ static void the_longest_line_is_found_and_a_longer_one_is_not(void)
 {
 	static char text[2 * AUDIT_LINE_MAX + WIRE_FRAME_MAX];
 	static struct stage s;
-	const size_t end = strlen(LINE("1")) - strlen("{\"seq\":1,");
 	const char *tail = LINE("1") + strlen("{\"seq\":1,");
-	size_t len;
 
 	stage_open(&s);
 	make_folders(&s);
-	len = (size_t)snprintf(text, sizeof(text), "%s\n{\"seq\":2,",
-	                       LINE("1"));
-	memset(text + len, 'x', AUDIT_LINE_MAX);
-	memcpy(text + len + AUDIT_LINE_MAX - end - 20, tail, end);
-	len += AUDIT_LINE_MAX - 20;
-	text[len++] = '\n';
-	put(s.log, text, len);
+	(void)snprintf(text, sizeof(text), "%s\n{\"seq\":2,%0*d%s\n", LINE("1"),
+	               (int)(AUDIT_LINE_MAX - strlen(tail) - 20), 0, tail);
+	put(s.log, text, strlen(text));
 	CHECK(reopen(&s) == 0 && s.file.end.sequence == 2);
 	audit_file_close(&s.file);
 
-	memset(text, 'x', sizeof(text));
-	memcpy(text, "{\"seq\":1,", 9);
-	put(s.log, text, sizeof(text));
+	(void)snprintf(text, sizeof(text), "{\"seq\":1,%0*d",
+	               (int)sizeof(text) - 10, 0);
+	put(s.log, text, strlen(text));
 	audit_file_init(&s.file);
 	CHECK(reopen(&s) == -EBADMSG);
 	stage_close(&s);

@@ -83,25 +83,27 @@ static bool contains(const uint8_t *memory, size_t size, const uint8_t *bytes,
 	return memmem(memory, size, bytes, len) != NULL;
 }
 
-/* Where the seal was made, on a stack of its own as in the vault: nothing of
- * an old seed is left, not a half of it either. */
-static struct {
+struct work {
 	struct audit_key key;
 	struct vault_sealed sealed;
-} work;
+};
 
 static void seal_once(void *argument)
 {
-	(void)argument;
-	audit_key_seal(&work.key, &a_line, &work.sealed);
+	struct work *work = argument;
+
+	audit_key_seal(&work->key, &a_line, &work->sealed);
 }
 
+/* Where the seal was made, on a stack of its own as in the vault: nothing of
+ * an old seed is left, not a half of it either. */
 static void of_an_old_key_nothing_is_left(void)
 {
 	uint8_t seed[crypto_sign_SEEDBYTES], pair[crypto_sign_SECRETKEYBYTES],
 		expanded[crypto_hash_sha512_BYTES], public[KEY_PUBLIC_LEN];
 	struct report report = { .process = "test" };
 	struct secret_memory stack;
+	struct work work;
 
 	if (secret_memory_map(64UL * 1024, SECRET_MEMORY_ANY, &report, &stack) <
 	    0) {
@@ -119,7 +121,7 @@ static void of_an_old_key_nothing_is_left(void)
 	CHECK(contains(stack.at, stack.size, seed, 16));
 	memset(stack.at + 100, 0, 16);
 
-	secret_memory_call(&stack, seal_once, NULL);
+	secret_memory_call(&stack, seal_once, &work);
 	CHECK(memcmp(work.sealed.key, public, sizeof(public)) == 0);
 	for (size_t i = 0; i < sizeof(seed); i += 8) {
 		CHECK(!contains(stack.at, stack.size, seed + i, 8));

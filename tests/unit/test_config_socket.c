@@ -77,11 +77,11 @@ static void more_than_eight_are_refused(void)
 {
 	char text[1024] = FILE_CACHE;
 
-	for (char name = 'a'; name <= 'i'; name++) {
+	for (int i = 0; i < 9; i++) {
 		char section[64];
 
 		(void)snprintf(section, sizeof(section),
-		               "[socket %c]\nscope = pull\n", name);
+		               "[socket %c]\nscope = pull\n", 'a' + i);
 		(void)strncat(text, section, sizeof(text) - strlen(text) - 1);
 	}
 	check_refused(text, 19, "more than 8 sockets");

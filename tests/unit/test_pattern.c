@@ -100,9 +100,10 @@ static void many_stars_take_no_long_time(void)
 {
 	char pattern[513], text[4097];
 
-	for (size_t i = 0; i < 510; i += 2)
-		memcpy(pattern + i, "*a", 2);
-	memcpy(pattern + 510, "*b", 3);
+	for (size_t i = 0; i < 512; i++)
+		pattern[i] = i % 2 == 0 ? '*' : 'a';
+	pattern[511] = 'b';
+	pattern[512] = '\0';
 	memset(text, 'a', sizeof(text) - 1);
 	text[sizeof(text) - 1] = '\0';
 	CHECK(!pattern_matches(pattern, bytes_of_text(text)));

@@ -43,27 +43,29 @@ static void every_cell_is_as_written(void)
 	                          OBJECT_KEY_INVALID));
 }
 
-/* The same through the door's question, with a key of each kind: what a
- * listing is for has no kind. */
+/* With a key of each kind: what a listing is for has no kind. */
+static void check_decisions(struct stage *s, enum scope_base base,
+                            int permission)
+{
+	const char *cells = wanted[row_of(permission)].cells;
+
+	for (size_t kind = 0; kind < OBJECT_KEY_KIND_COUNT; kind++) {
+		struct scope_item item = item_for(permission, samples[kind]);
+		char cell = cells[cells[0] != '.' ? 0 : kind];
+
+		CHECK(is_given(s, &item) == is_wanted(cell, base));
+	}
+}
+
+/* The same through the door's question. */
 static void every_decision_is_as_written(void)
 {
 	for (int base = 0; base < SCOPE_BASE_COUNT; base++) {
 		struct stage s;
 
 		set_up(&s, (enum scope_base)base);
-		for (int p = PERMIT_OBJECT; p < PERMIT_COUNT; p++) {
-			const char *cells = wanted[row_of(p)].cells;
-
-			for (size_t k = 0; k < OBJECT_KEY_KIND_COUNT; k++) {
-				struct scope_item item =
-					item_for(p, samples[k]);
-				bool is_list = cells[0] != '.';
-
-				CHECK(is_given(&s, &item) ==
-				      is_wanted(cells[is_list ? 0 : k],
-				                (enum scope_base)base));
-			}
-		}
+		for (int p = PERMIT_OBJECT; p < PERMIT_COUNT; p++)
+			check_decisions(&s, (enum scope_base)base, p);
 		tear_down(&s);
 	}
 }

@@ -196,9 +196,10 @@ static bool attests_as(const struct hall *hall, enum measure_state state,
 	for (size_t i = 0; i < hall->status.measure_count; i++) {
 		const struct agent_measure *row = &hall->status.measures[i];
 
-		if (strcmp(row->name, "attested signing") == 0)
+		if (strcmp(row->name, "attested signing") == 0) {
 			return row->state == state &&
 			       strstr(row->detail, words) != NULL;
+		}
 	}
 	return false;
 }
