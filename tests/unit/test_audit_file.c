@@ -212,7 +212,7 @@ static void the_longest_line_is_found_and_a_longer_one_is_not(void)
 {
 	static char text[2 * AUDIT_LINE_MAX + WIRE_FRAME_MAX];
 	static struct stage s;
-	const char *tail = LINE("1") + strlen("{\"seq\":1,");
+	const char *tail = strchr(LINE("1"), ',') + 1;
 
 	stage_open(&s);
 	make_folders(&s);
@@ -262,7 +262,7 @@ static void what_is_no_file_of_ours_is_refused(void)
 static void a_log_has_one_agent(void)
 {
 	static struct stage s;
-	struct audit_file other;
+	static struct audit_file other;
 
 	stage_open(&s);
 	CHECK(reopen(&s) == 0);
@@ -280,7 +280,7 @@ static void a_log_has_one_agent(void)
 static void usual_logs_are_numbered(void)
 {
 	static struct stage s;
-	struct audit_file other;
+	static struct audit_file other;
 	char want[64];
 
 	stage_open(&s);
@@ -298,7 +298,7 @@ static void a_change_of_files_names_the_old_one(void)
 {
 	static struct stage s;
 	struct errand done = { .fd = -1 };
-	struct audit_file other;
+	static struct audit_file other;
 	char old[96];
 
 	stage_open(&s);

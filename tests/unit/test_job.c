@@ -45,7 +45,7 @@ static enum answer answer_of_child(bool is_other_user)
 		if (is_other_user && geteuid() == 0 &&
 		    setresuid(NOBODY, NOBODY, NOBODY) < 0)
 			_exit(ANSWER_NONE);
-		_exit(look(us));
+		_exit((int)look(us));
 	}
 	CHECK(waitpid(pid, &status, 0) == pid && WIFEXITED(status));
 	return WEXITSTATUS(status);
