@@ -162,6 +162,7 @@ static int find_group(const char *name, gid_t *ret_gid)
 		*ret_gid = (gid_t)number;
 		return 0;
 	}
+	/* cppcheck-suppress getgrnamCalled ; the agent has no threads */
 	group = getgrnam(name);
 	if (!group)
 		return -ENOENT;
@@ -178,6 +179,7 @@ static int find_user(const char *name, uid_t *ret_uid)
 		*ret_uid = (uid_t)number;
 		return 0;
 	}
+	/* cppcheck-suppress getpwnamCalled ; the agent has no threads */
 	user = getpwnam(name);
 	if (!user)
 		return -ENOENT;
@@ -429,12 +431,11 @@ static int complete_caches(struct config_build *build,
 {
 	const struct strings *names = &socket->cache_names;
 	uint64_t bit = 0;
-	int rc;
 
 	if (names->count > 0)
 		socket->grant.caches = 0;
 	for (size_t i = 0; i < names->count; i++) {
-		rc = find_cache(build, names->items[i], &bit);
+		int rc = find_cache(build, names->items[i], &bit);
 		if (rc < 0)
 			return rc;
 		socket->grant.caches |= bit;
