@@ -110,8 +110,11 @@ for role in launcher door vault client op; do
 			find_role "$role"
 		fi
 		any_moment
-		kill -9 "$pid" 2>/dev/null && hit=$((hit + 1))
+		was_hit=
+		kill -9 "$pid" 2>/dev/null && was_hit=1 && hit=$((hit + 1))
 		if [[ $role == op ]]; then
+			# One that was missed goes on, and who waits for it waits.
+			[[ $was_hit ]] || kill -9 "$asking" 2>/dev/null
 			wait_for 20 gone "$asking" || stuck=$((stuck + 1))
 			rm -f "$W/h/bin/op.conf"
 		fi

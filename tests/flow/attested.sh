@@ -89,7 +89,7 @@ child=$(child_daemon)
 check 'its daemon is a child of the launcher' test "$child"
 links=$(readlink "/proc/$child/fd"/*)
 check_same 'with nothing of the agent open but its stream' '' \
-	"$(grep 'audit\|pidfd\|signalfd\|nixcache' <<<"$links")"
+	"$(grep 'audit\|pidfd\|signalfd\|agent' <<<"$links")"
 check_same 'and of our environment only what it needs' '' \
 	"$(tr '\0' '\n' <"/proc/$child/environ" | grep 'SECRET\|NIX_REMOTE')"
 check_status 'a path of another store is not signed' 4 \
