@@ -122,7 +122,7 @@ bool pattern_matches_below(const char *pattern, struct bytes prefix)
 {
 	const char *last = pattern;
 
-	for (const char *at = pattern; *at != '\0'; at = piece_end(at))
+	for (const char *at = pattern; at && *at != '\0'; at = piece_end(at))
 		last = at;
 	return *last == '*' && pattern_matches(pattern, prefix);
 }
