@@ -120,9 +120,11 @@ bool pattern_matches(const char *pattern, struct bytes text)
 
 bool pattern_matches_below(const char *pattern, struct bytes prefix)
 {
-	const char *last = pattern;
+	const char *last = pattern, *end = pattern;
 
-	for (const char *at = pattern; at && *at != '\0'; at = piece_end(at))
-		last = at;
-	return *last == '*' && pattern_matches(pattern, prefix);
+	while (end && *end != '\0') {
+		last = end;
+		end = piece_end(end);
+	}
+	return end && *last == '*' && pattern_matches(pattern, prefix);
 }
