@@ -55,7 +55,6 @@ struct bench {
 	int fds[ARG_COUNT];
 	struct buffer call;
 	struct buffer answer;
-	struct laps laps;
 };
 
 static int add_references(struct path_info *path, char *words)
@@ -166,9 +165,11 @@ static int ask_cold(struct bench *b)
 	return rc < 0 ? rc : ask(b, fd);
 }
 
-static int step(struct bench *b, enum way_index way)
+static int step(void *bench, size_t way)
 {
-	switch (way) {
+	struct bench *b = bench;
+
+	switch ((enum way_index)way) {
 	case WAY_HERE:
 		return sign_here(b);
 	case WAY_FREE:
@@ -183,23 +184,6 @@ static int step(struct bench *b, enum way_index way)
 		break;
 	}
 	return -EINVAL;
-}
-
-static int run_round(struct bench *b, struct way *ways, size_t round)
-{
-	for (unsigned i = 0; i < WAY_COUNT; i++) {
-		for (size_t n = 0; n < ways[i].steps; n++) {
-			int rc;
-
-			laps_begin(&b->laps);
-			rc = step(b, i);
-			laps_end(&b->laps);
-			if (rc < 0)
-				return rc;
-		}
-		way_note(&ways[i], round, &b->laps);
-	}
-	return 0;
 }
 
 /* Of one path, the median of what a way takes more than another. */
@@ -287,10 +271,8 @@ int main(int argc, char **argv)
 		b->fds[i] = -1;
 
 	rc = open_all(b);
-	for (size_t i = 0; i < WARM_UP_ROUNDS && rc == 0; i++)
-		rc = run_round(b, ways, 0);
-	for (size_t i = 0; i < RACE_ROUNDS && rc == 0; i++)
-		rc = run_round(b, ways, i);
+	if (rc == 0)
+		rc = race_run(ways, WAY_COUNT, WARM_UP_ROUNDS, step, b);
 	close_all(b);
 	if (rc < 0) {
 		(void)fprintf(stderr, "attest_bench: %s\n", strerror(-rc));

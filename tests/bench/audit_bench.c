@@ -38,7 +38,6 @@ struct bench {
 	struct buffer answer;
 	int without;
 	int with;
-	struct laps laps;
 };
 
 static int make_calls(struct bench *b, const char *cache)
@@ -61,31 +60,15 @@ static int make_calls(struct bench *b, const char *cache)
 	                                 BATCH, &b->batch);
 }
 
-static int step(struct bench *b, enum way_index way)
+static int step(void *bench, size_t way)
 {
+	struct bench *b = bench;
 	bool is_batch = way == WAY_BATCH_WITHOUT || way == WAY_BATCH_WITH;
 	bool is_with = way == WAY_ONE_WITH || way == WAY_BATCH_WITH;
 
 	return connect_ask(is_with ? b->with : b->without,
 	                   buffer_bytes(is_batch ? &b->batch : &b->one),
 	                   &b->answer);
-}
-
-static int run_round(struct bench *b, struct way *ways, size_t round)
-{
-	for (unsigned i = 0; i < WAY_COUNT; i++) {
-		for (size_t n = 0; n < ways[i].steps; n++) {
-			int rc;
-
-			laps_begin(&b->laps);
-			rc = step(b, i);
-			laps_end(&b->laps);
-			if (rc < 0)
-				return rc;
-		}
-		way_note(&ways[i], round, &b->laps);
-	}
-	return 0;
 }
 
 static int run(struct bench *b, char **argv, struct way ways[WAY_COUNT])
@@ -96,11 +79,7 @@ static int run(struct bench *b, char **argv, struct way ways[WAY_COUNT])
 		rc = connect_unix(argv[ARG_WITHOUT], &b->without);
 	if (rc == 0)
 		rc = connect_unix(argv[ARG_WITH], &b->with);
-	if (rc == 0)
-		rc = run_round(b, ways, 0); /* to warm up */
-	for (size_t i = 0; i < RACE_ROUNDS && rc == 0; i++)
-		rc = run_round(b, ways, i);
-	return rc;
+	return rc < 0 ? rc : race_run(ways, WAY_COUNT, 1, step, b);
 }
 
 static void close_all(struct bench *b)

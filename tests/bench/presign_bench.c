@@ -49,7 +49,6 @@ struct bench {
 	struct buffer calls[WAY_COUNT];
 	struct buffer answer;
 	struct agent *agent;
-	struct laps laps;
 };
 
 static int make_call(struct bench *b, enum way_index way, size_t count)
@@ -114,9 +113,11 @@ static int ask_client(struct bench *b)
 	return 0;
 }
 
-static int step(struct bench *b, enum way_index way)
+static int step(void *bench, size_t way)
 {
-	switch (way) {
+	struct bench *b = bench;
+
+	switch ((enum way_index)way) {
 	case WAY_HERE:
 		return presign_here(b);
 	case WAY_ONE:
@@ -129,23 +130,6 @@ static int step(struct bench *b, enum way_index way)
 		break;
 	}
 	return -EINVAL;
-}
-
-static int run_round(struct bench *b, struct way *ways, size_t round)
-{
-	for (unsigned i = 0; i < WAY_COUNT; i++) {
-		for (size_t n = 0; n < ways[i].steps; n++) {
-			int rc;
-
-			laps_begin(&b->laps);
-			rc = step(b, i);
-			laps_end(&b->laps);
-			if (rc < 0)
-				return rc;
-		}
-		way_note(&ways[i], round, &b->laps);
-	}
-	return 0;
 }
 
 static int open_all(struct bench *b, char **argv)
@@ -205,10 +189,8 @@ int main(int argc, char **argv)
 	};
 
 	rc = open_all(b, argv);
-	for (size_t i = 0; i < WARM_UP_ROUNDS && rc == 0; i++)
-		rc = run_round(b, ways, 0);
-	for (size_t i = 0; i < RACE_ROUNDS && rc == 0; i++)
-		rc = run_round(b, ways, i);
+	if (rc == 0)
+		rc = race_run(ways, WAY_COUNT, WARM_UP_ROUNDS, step, b);
 	close_all(b);
 	if (rc < 0) {
 		(void)fprintf(stderr, "presign_bench: %s\n", strerror(-rc));

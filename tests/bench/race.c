@@ -1,5 +1,6 @@
 #include "tests/bench/race.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,17 +16,6 @@ static uint64_t now_ns(void)
 	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
 }
 
-void laps_begin(struct laps *laps)
-{
-	laps->began_ns = now_ns();
-}
-
-void laps_end(struct laps *laps)
-{
-	if (laps->count < RACE_STEPS_MAX)
-		laps->ns[laps->count++] = now_ns() - laps->began_ns;
-}
-
 static int compare_ns(const void *a, const void *b)
 {
 	const uint64_t *x = a, *y = b;
@@ -33,18 +23,47 @@ static int compare_ns(const void *a, const void *b)
 	return (*x > *y) - (*x < *y);
 }
 
-void way_note(struct way *way, size_t round, struct laps *laps)
+static void note(struct way *way, size_t round, uint64_t *ns)
 {
-	uint64_t middle, late;
-
-	if (laps->count == 0)
+	if (way->steps == 0)
 		return;
-	qsort(laps->ns, laps->count, sizeof(laps->ns[0]), compare_ns);
-	middle = laps->ns[laps->count / 2];
-	late = laps->ns[laps->count * 99 / 100];
-	way->p50_ns[round] = (double)middle / (double)way->items;
-	way->p99_ns[round] = (double)late / (double)way->items;
-	laps->count = 0;
+	qsort(ns, way->steps, sizeof(ns[0]), compare_ns);
+	way->p50_ns[round] = (double)ns[way->steps / 2] / (double)way->items;
+	way->p99_ns[round] =
+		(double)ns[way->steps * 99 / 100] / (double)way->items;
+}
+
+static int run_round(struct way *ways, size_t count, size_t round,
+                     int (*step)(void *context, size_t way), void *context)
+{
+	static uint64_t ns[RACE_STEPS_MAX];
+
+	for (size_t i = 0; i < count; i++) {
+		if (ways[i].steps > RACE_STEPS_MAX)
+			return -EINVAL;
+		for (size_t n = 0; n < ways[i].steps; n++) {
+			uint64_t began_ns = now_ns();
+			int rc = step(context, i);
+
+			ns[n] = now_ns() - began_ns;
+			if (rc < 0)
+				return rc;
+		}
+		note(&ways[i], round, ns);
+	}
+	return 0;
+}
+
+int race_run(struct way *ways, size_t count, size_t warm_up,
+             int (*step)(void *context, size_t way), void *context)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < warm_up && rc == 0; i++)
+		rc = run_round(ways, count, 0, step, context);
+	for (size_t i = 0; i < RACE_ROUNDS && rc == 0; i++)
+		rc = run_round(ways, count, i, step, context);
+	return rc;
 }
 
 static int compare_doubles(const void *a, const void *b)

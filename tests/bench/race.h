@@ -20,18 +20,11 @@ struct way {
 	double p99_ns[RACE_ROUNDS];
 };
 
-/* The times of the steps of one round. */
-struct laps {
-	size_t count;
-	uint64_t began_ns;
-	uint64_t ns[RACE_STEPS_MAX];
-};
-
-void laps_begin(struct laps *laps);
-void laps_end(struct laps *laps);
-
-/* Makes the laps the way's result of that round, and forgets them. */
-void way_note(struct way *way, size_t round, struct laps *laps);
+/* Times count ways in RACE_ROUNDS rounds, after some that do not count.  step
+ * does one step of the way with that index.  0, or the first failure of step,
+ * which ends it. */
+int race_run(struct way *ways, size_t count, size_t warm_up,
+             int (*step)(void *context, size_t way), void *context);
 
 struct spread {
 	double low;

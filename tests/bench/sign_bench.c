@@ -61,7 +61,6 @@ struct bench {
 	struct buffer answer;
 	struct agent *agent;
 	struct ssh_client ssh;
-	struct laps laps;
 };
 
 static void make_base(unsigned number, char out[STORE_PATH_BASE_SIZE])
@@ -176,11 +175,12 @@ static int sign_here(struct bench *b)
 	                            b->fingerprint.len, b->pair);
 }
 
-static int step(struct bench *b, enum way_index way)
+static int step(void *bench, size_t way)
 {
+	struct bench *b = bench;
 	cleanup_strings struct strings signatures = { .items = NULL };
 
-	switch (way) {
+	switch ((enum way_index)way) {
 	case WAY_HERE:
 		return sign_here(b);
 	case WAY_ONE:
@@ -196,23 +196,6 @@ static int step(struct bench *b, enum way_index way)
 		break;
 	}
 	return -EINVAL;
-}
-
-static int run_round(struct bench *b, struct way *ways, size_t round)
-{
-	for (unsigned i = 0; i < WAY_COUNT; i++) {
-		for (size_t n = 0; n < ways[i].steps; n++) {
-			int rc;
-
-			laps_begin(&b->laps);
-			rc = step(b, i);
-			laps_end(&b->laps);
-			if (rc < 0)
-				return rc;
-		}
-		way_note(&ways[i], round, &b->laps);
-	}
-	return 0;
 }
 
 static void say_bars(const struct way ways[WAY_COUNT])
@@ -296,10 +279,8 @@ int main(int argc, char **argv)
 	b->cache.store_dir = (char[]){ STORE_DIR };
 
 	rc = open_all(b, argv);
-	for (size_t i = 0; i < WARM_UP_ROUNDS && rc == 0; i++)
-		rc = run_round(b, ways, 0);
-	for (size_t i = 0; i < RACE_ROUNDS && rc == 0; i++)
-		rc = run_round(b, ways, i);
+	if (rc == 0)
+		rc = race_run(ways, WAY_COUNT, WARM_UP_ROUNDS, step, b);
 	close_all(b);
 	if (rc < 0) {
 		(void)fprintf(stderr, "sign_bench: %s\n", strerror(-rc));
