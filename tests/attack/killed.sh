@@ -15,6 +15,7 @@ echo "# seed $seed: killed.sh BUILD $times $seed"
 touch "$W/since"
 prey_secrets
 prey_op "$W/h/bin"
+export XDG_STATE_HOME=$W/h/state
 prey_config
 printf '%s\n' '[cache folder]' "store = file://$W/cache" \
 	"public-key = $key_public" 'sign-policy = any' \
@@ -47,14 +48,26 @@ is_door() {
 	[[ $1 == "$(pgrep -o -P "$agent_pid")" ]]
 }
 
-# What works meanwhile: pushes, and clients of other people's making.
+audit_size() {
+	stat -c %s "$XDG_STATE_HOME/nixcache/audit.jsonl" 2>/dev/null || echo 0
+}
+
+has_grown() {
+	(($(audit_size) > $1))
+}
+
+# What works meanwhile: pushes, and clients of other people's making.  Under way
+# when the first of them is in the log.
 load() {
+	local before
+	before=$(audit_size)
 	rm -rf "$W/cache"
 	"$client" push -q --to folder --store "$nix_root" "$top" \
 		>"$W/push.out" 2>&1 &
 	push=$!
-	prey_use 1000 >/dev/null 2>&1 &
+	prey_use 20000 >/dev/null 2>&1 &
 	use=$!
+	wait_for 5 has_grown "$before"
 }
 
 # Random, up to 50 ms: where in the work it falls is the point.
