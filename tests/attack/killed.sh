@@ -30,22 +30,14 @@ start() {
 	wait_for 10 "$client" status
 }
 
-# Sets pid: "launcher", "door" or "vault", as the kernel tells them apart.
+# Sets pid: "launcher", "door" or "vault".
 find_role() {
-	local child
-	pid=$agent_pid
-	[[ $1 != launcher ]] || return 0
-	for child in $(pgrep -P "$agent_pid"); do
-		pid=$child
-		is_door "$child" && [[ $1 == door ]] && return 0
-		is_door "$child" || [[ $1 != vault ]] || return 0
-	done
-	return 1
-}
-
-# The vault is the younger child, and only the door lives as long as the agent.
-is_door() {
-	[[ $1 == "$(pgrep -o -P "$agent_pid")" ]]
+	case $1 in
+	launcher) pid=$agent_pid ;;
+	door) pid=$(agent_door "$agent_pid") ;;
+	vault) pid=$(agent_vault "$agent_pid") ;;
+	esac 2>/dev/null
+	[[ $pid ]]
 }
 
 audit_size() {

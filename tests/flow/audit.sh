@@ -94,10 +94,9 @@ has_event() {
 }
 
 
-# The door is the first of the launcher's children.
+# The door writes it.
 limit_log() {
-	prlimit --pid "$(pgrep -P "$NIXCACHE_AGENT_PID" | head -n 1)" \
-		--fsize="$1:unlimited"
+	prlimit --pid "$(agent_door)" --fsize="$1:unlimited"
 }
 
 # What is written.
@@ -135,7 +134,7 @@ kill -USR1 "$NIXCACHE_AGENT_PID"
 wait_for 5 is_state locked
 check_same 'a signal too' signal "$(field locked 'e["why"]')"
 "$client" unlock -q
-kill -KILL "$(pgrep -P "$NIXCACHE_AGENT_PID" | tail -n 1)"
+kill -KILL "$(agent_vault)"
 wait_for 5 is_state locked
 check_same 'and a vault that died' died "$(field locked 'e["why"]')"
 "$client" unlock -q

@@ -165,7 +165,7 @@ check 'after SIGHUP it begins anew' wait_for 10 has_more start "$starts"
 sign 2
 check 'which is no finding' "$client" audit verify
 vaults=$(count_of vault)
-kill -KILL "$(agent_processes | sort -n | tail -n 1)"
+kill -KILL "$(agent_vault)"
 check 'a vault that dies is replaced' wait_for 10 has_more vault "$vaults"
 check 'by one that is certified again' sign 2
 agent_stop

@@ -15,23 +15,18 @@ chmod 700 "$W/h/bin/key"
 agent_config "[cache folder]" "store = file://$W/cache" \
 	"public-key = $key_public" "signing-key = command:$W/h/bin/key"
 
-# The vault is the youngest: the door stays, and each vault comes later.
-pid_of_vault() {
-	agent_processes | sort -n | tail -n 1
-}
-
 runs() {
 	wc -l <"$W/runs"
 }
 
 has_another_vault() {
 	local now
-	now=$(pid_of_vault)
+	now=$(agent_vault)
 	[[ $now != "$1" && $(agent_processes | wc -l) == 3 ]]
 }
 
 kill_vault() {
-	vault=$(pid_of_vault)
+	vault=$(agent_vault)
 	kill -KILL "$vault"
 }
 
@@ -59,7 +54,7 @@ unset NIXCACHE_AGENT_PID NIXCACHE_AGENT_SOCK
 # The door dies.
 agent_start
 "$client" unlock -q
-door=$(agent_processes | sort -n | sed -n 2p)
+door=$(agent_door)
 mapfile -t processes < <(agent_processes)
 kill -KILL "$door"
 for pid in "${processes[@]}"; do
@@ -71,7 +66,7 @@ unset NIXCACHE_AGENT_PID NIXCACHE_AGENT_SOCK
 rm "$W/runs"
 agent_start --idle 1
 "$client" unlock -q
-vault=$(pid_of_vault)
+vault=$(agent_vault)
 check 'idleness wipes' wait_for 10 is_state locked
 check 'with the vault itself' wait_for 10 gone "$vault"
 check_same 'and fetches nothing by itself' 1 "$(runs)"

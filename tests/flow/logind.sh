@@ -66,10 +66,6 @@ has_row() {
 	[[ $(row) == "$1" ]]
 }
 
-pid_of_vault() {
-	agent_processes | tail -n 1
-}
-
 bus_start && logind_start || exit
 agent_start
 check 'the agent holds up a sleep' \
@@ -80,7 +76,7 @@ check_fails 'it does not let go by itself' grep -q released "$W/logind"
 # Sleep.
 "$client" unlock -q
 check_same 'it is unlocked' unlocked "$(agent_state)"
-tell sleep "$(pid_of_vault)"
+tell sleep "$(agent_vault)"
 check 'before a sleep it lets go' wait_for 10 has_happened released 1
 check 'and it is locked' wait_for 10 is_state locked
 tell wake
@@ -91,7 +87,7 @@ check_same 'and has fetched nothing by itself' 1 "$(status_field sourceRuns)"
 sleeps=20
 for ((i = 2; i < sleeps; i++)); do
 	"$client" unlock -q
-	tell sleep "$(pid_of_vault)"
+	tell sleep "$(agent_vault)"
 	wait_for 10 has_happened released $i || break
 	tell wake
 	wait_for 10 has_happened inhibited $((i + 1)) || break

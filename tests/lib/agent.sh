@@ -4,6 +4,7 @@
 #	agent_config 'line' ...      writes the configuration
 #	agent_start [OPTION...]      evals what nixcache-agent prints
 #	agent_processes              its three processes, one pid a line
+#	agent_door, agent_vault      one of them
 #	agent_stop
 #
 # Sources of secrets for the tests: key_make NAME; see also tests/lib/op.
@@ -81,7 +82,28 @@ agent_start() {
 agent_processes() {
 	local pid=${1:-$NIXCACHE_AGENT_PID}
 	echo "$pid"
-	pgrep -P "$pid"
+	agent_children "$pid"
+}
+
+# The oldest first, as the kernel lists them (proc(5)): pids begin anew at the
+# highest one, and start times are too coarse to tell.
+agent_children() {
+	tr ' ' '\n' <"/proc/$1/task/$1/children"
+}
+
+# The launcher makes the door before all else, and it stays.
+agent_door() {
+	agent_children "${1:-$NIXCACHE_AGENT_PID}" | head -n 1
+}
+
+# Beside these two the launcher has programs that it runs for them.
+agent_vault() {
+	local child vault=''
+	for child in $(agent_children "${1:-$NIXCACHE_AGENT_PID}" | tail -n +2); do
+		[[ $(cat "/proc/$child/comm" 2>/dev/null) != nixcache-agent ]] ||
+			vault=$child
+	done
+	echo "$vault"
 }
 
 # Also when it was started in a sub-shell, whose variables are not ours.
