@@ -36,7 +36,9 @@ struct cache_step {
 	uint64_t offset; /* of the first byte wanted */
 	uint64_t length; /* 0: to the end */
 
-	/* CACHE_LIST: key is what names begin with, "" for all. */
+	/* CACHE_LIST: key is what names begin with, "" for all; after is what
+	 * the first name comes after, NULL: none. */
+	const char *after;
 	const char *token;  /* of the page before; NULL: the first */
 	uint32_t page_size; /* 0: the usual one; a bucket has at most 1000 */
 

@@ -271,7 +271,8 @@ void pack_close(struct pack *pack)
 }
 
 int pack_submit(struct pack *pack, size_t job, const char *path,
-                const struct nix_hash *expected_hash, uint64_t expected_size)
+                const struct nix_hash *expected_hash, uint64_t expected_size,
+                const struct pack_start *start)
 {
 	cleanup_free struct note *farewell = calloc(1, sizeof(*farewell));
 	cleanup_free struct job *j = calloc(1, sizeof(*j));
@@ -279,6 +280,8 @@ int pack_submit(struct pack *pack, size_t job, const char *path,
 
 	if (!farewell || !j || !copy)
 		return -ENOMEM;
+	if (start) /* not built yet */
+		return -EINVAL;
 
 	farewell->event.job = job;
 	*j = (struct job){

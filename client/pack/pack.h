@@ -19,6 +19,7 @@
 #define PACK_SINGLE_MAX ((size_t)16 * 1024 * 1024) /* compressed, of one PUT */
 #define PACK_PART_MIN   ((size_t)8 * 1024 * 1024) /* of any part but the last */
 #define PACK_BUDGET_MIN (64ULL * 1024 * 1024)
+#define PACK_LEVEL_AUTO (-2) /* zstd: as the speed of the taker allows */
 
 enum pack_compression {
 	PACK_ZSTD,
@@ -35,7 +36,7 @@ const char *pack_compression_name(enum pack_compression compression);
 
 struct pack_options {
 	enum pack_compression compression;
-	int level;     /* -1: the compressor's usual one */
+	int level;     /* -1: the compressor's usual one; or PACK_LEVEL_AUTO */
 	unsigned jobs; /* compressing threads; 0: one for each processor */
 	uint64_t max_memory; /* the whole budget, at least PACK_BUDGET_MIN; 0:
 	                      * what the threads need, at most 256 MiB */
@@ -54,6 +55,7 @@ struct pack_part {
 	size_t len;
 	uint8_t md5[DIGEST_MD5_LEN];
 	unsigned number; /* 1.. */
+	uint64_t blocks; /* of the NAR, in this part and all before it */
 	bool is_last;    /* decided: the path's compressed bytes end here */
 };
 void pack_part_free(struct pack_part *part);
@@ -66,8 +68,9 @@ struct pack_event {
 	/* PACK_DONE */
 	struct nix_hash nar_hash;
 	uint64_t nar_size;
+	bool has_file_hash; /* not of a job that had a start */
 	struct nix_hash file_hash;
-	uint64_t file_size;
+	uint64_t file_size; /* of all parts, also those before the start */
 
 	/* PACK_FAILED */
 	int error;        /* -errno; -EBADMSG: hash or size differ */
@@ -82,12 +85,23 @@ must_check int pack_open(const struct pack_options *given,
 /* Stops the threads, frees what was not taken.  Parts still held stay good. */
 void pack_close(struct pack *pack);
 
-/* path: the physical file or directory.  The NAR's hash and size are compared
- * with those expected at its end, and only then does PACK_DONE come.  Jobs
- * are read in the order given.  0 or -ENOMEM. */
+/* Where a job goes on that an earlier process has begun: so many blocks of the
+ * NAR are in so many parts of so many compressed bytes, and none of them the
+ * NAR's last.  What is before it is read and hashed, but not compressed. */
+struct pack_start {
+	uint64_t blocks;
+	unsigned parts;
+	uint64_t bytes;
+};
+
+/* path: the physical file or directory.  start NULL: from the beginning.  The
+ * NAR's hash and size are compared with those expected at its end, and only
+ * then does PACK_DONE come.  Jobs are read in the order given.  0, -ENOMEM;
+ * -EINVAL for a start behind the end. */
 must_check int pack_submit(struct pack *pack, size_t job, const char *path,
                            const struct nix_hash *expected_hash,
-                           uint64_t expected_size);
+                           uint64_t expected_size,
+                           const struct pack_start *start);
 
 /* No more events for this job; its memory is given back. */
 void pack_cancel(struct pack *pack, size_t job);

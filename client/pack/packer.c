@@ -67,6 +67,7 @@ static void locked_say_done(struct pack *p, struct job *job)
 	note->event.type = PACK_DONE;
 	note->event.nar_hash = job->expected_hash; /* verified by the reader */
 	note->event.nar_size = job->expected_size;
+	note->event.has_file_hash = true;
 	notes_add(&farewell, note);
 	locked_send(p, &farewell);
 	locked_end(p, job);

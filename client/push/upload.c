@@ -145,7 +145,7 @@ static void begin_packing(struct upload *u, const struct upload_context *x)
 	               u->info->base);
 	u->state = UPLOAD_PACKING;
 	rc = pack_submit(x->pack, u->index, path, &u->info->nar_hash,
-	                 u->info->nar_size);
+	                 u->info->nar_size, NULL);
 	if (rc < 0)
 		fail_errno(u, rc);
 }

@@ -105,7 +105,7 @@ static int submit_all(struct bench *b, const char *dir)
 
 		(void)snprintf(path, sizeof(path), "%s/%s", dir, info->base);
 		rc = pack_submit(b->pack, i, path, &info->nar_hash,
-		                 info->nar_size);
+		                 info->nar_size, NULL);
 		if (rc < 0)
 			return rc;
 	}

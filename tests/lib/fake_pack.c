@@ -62,12 +62,14 @@ void pack_part_free(struct pack_part *part)
 }
 
 int pack_submit(struct pack *pack, size_t job, const char *path,
-                const struct nix_hash *expected_hash, uint64_t expected_size)
+                const struct nix_hash *expected_hash, uint64_t expected_size,
+                const struct pack_start *start)
 {
 	struct fake_job *j = &pack->jobs[pack->count];
 
 	(void)expected_hash;
 	(void)expected_size;
+	(void)start;
 	if (pack->submit_error < 0)
 		return pack->submit_error;
 	if (pack->count == FAKE_PACK_JOBS_MAX)

@@ -28,9 +28,10 @@ agent/seal        : protocol
 client            : protocol
 client/main.c     : protocol client
 client/cmd        : protocol client
-client/push       : protocol client:files client/cache client/catalog client/store client/pack client/transfer client/ui
+client/push       : protocol client:files client/cache client/catalog client/journal client/store client/pack client/transfer client/ui
 client/pull       : protocol client:files client/cache client/catalog client/pack client/pipe client/store client/ui
 client/serve      : protocol client:files client/cache client/catalog client/pack client/pipe
+client/journal    : protocol client:files
 client/keygen     : protocol
 client/sign       : protocol client:files client/cache client/catalog client/store
 client/catalog    : protocol client/cache client/pack client/nixconf
@@ -57,6 +58,7 @@ seccomp  : agent/seal/
 systemd/ : agent/launcher/logind.c
 json-c/  : protocol/varlink/ client/ui/
 ini.h    : agent/config
+sqlite3  : client/journal/
 archive  : client/pack/
 brotli/  : client/pack/
 microhttpd : client/serve/

@@ -99,8 +99,8 @@ static void submit(struct pack *p, const struct store *s, size_t index)
 	char path[PATH_MAX];
 
 	file_path(s, index, path);
-	CHECK(pack_submit(p, index, path, &s->hashes[index], s->sizes[index]) ==
-	      0);
+	CHECK(pack_submit(p, index, path, &s->hashes[index], s->sizes[index],
+	                  NULL) == 0);
 }
 
 static struct pack *open_pack(enum pack_compression compression)

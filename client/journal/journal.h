@@ -1,0 +1,97 @@
+/* journal.h - what this machine remembers of caches from one run to the next
+ *
+ * Which paths a cache was seen to have, which uploads can be gone on with, and
+ * how fast the way there was.  One SQLite file for all caches of a user, used by
+ * many processes at a time; nothing in it is secret, and nothing in it is
+ * believed longer than it is fresh.  A push works without a journal: whoever
+ * cannot open one goes on with NULL, and every function here takes that as a
+ * journal in which nothing is written.
+ *
+ * A cache is named by its store URI as the agent says it, since names in the
+ * configuration may come to mean another bucket.
+ */
+#pragma once
+
+#include "client/agent_call.h"
+#include "protocol/base/attributes.h"
+#include "protocol/base/bytes.h"
+
+#define JOURNAL_WHY_MAX 512
+
+struct journal;
+
+/* path NULL: $XDG_STATE_HOME/nixcache/journal.sqlite, with its folder, for us
+ * alone.  0, or -errno with a sentence in why; a file that is damaged or of a
+ * later version is put aside and begun anew, which is not a failure. */
+must_check int journal_open(const char *path, struct journal **ret_journal,
+                            char why[JOURNAL_WHY_MAX]);
+void journal_close(struct journal *journal);
+
+/* For cleanup_journal on a local struct journal *. */
+#define cleanup_journal __attribute__((__cleanup__(journal_close_at)))
+static inline void journal_close_at(struct journal **slot)
+{
+	journal_close(*slot);
+}
+
+/* Presence.
+ *
+ * ret_known[i] says whether the cache was seen to have the narinfo of bases[i]
+ * within the last max_age_s seconds; what is older, or dated in the future, is
+ * not known.  0 or -errno (with nothing known). */
+must_check int journal_find_known(struct journal *journal, const char *store,
+                                  const struct strings *bases,
+                                  int64_t max_age_s, bool *ret_known);
+
+/* The cache was seen to have these, now.  One transaction. */
+must_check int journal_add_known(struct journal *journal, const char *store,
+                                 const struct strings *bases);
+
+/* Nothing is known of this cache any more. */
+must_check int journal_forget(struct journal *journal, const char *store);
+
+/* Uploads.
+ *
+ * A multipart upload that a push began.  It belongs to the process that began
+ * it (pid and start time) as long as that lives, and to nobody thereafter. */
+struct journal_upload {
+	char upload_id[S3_UPLOAD_ID_MAX + 1];
+	struct strings etags; /* owned; of parts 1.., without a gap */
+	uint64_t blocks;      /* of the NAR that these parts hold (pack.h) */
+	uint64_t bytes;       /* of these parts together */
+};
+void journal_upload_clear(struct journal_upload *upload);
+
+must_check int journal_begin_upload(struct journal *journal, const char *store,
+                                    const char *key, const char *upload_id);
+
+/* A part is stored; parts may come in any order.  blocks: how many blocks of
+ * the NAR this part and all before it hold. */
+must_check int journal_add_part(struct journal *journal, const char *store,
+                                const char *upload_id, unsigned number,
+                                const char *etag, uint64_t bytes,
+                                uint64_t blocks);
+
+/* 1: *ret_upload is what a dead process has left of this object, begun within
+ * the last max_age_s seconds, the one with most bytes; it is ours from now on,
+ * and no other process is given it.  0: there is none.  -errno. */
+must_check int journal_adopt_upload(struct journal *journal, const char *store,
+                                    const char *key, int64_t max_age_s,
+                                    struct journal_upload *ret_upload);
+
+/* It is complete, aborted or lost. */
+must_check int journal_end_upload(struct journal *journal, const char *store,
+                                  const char *upload_id);
+
+/* The link: how fast pushes to this cache were lately. */
+struct journal_link {
+	uint64_t bytes_per_s; /* while the link was what was waited for */
+	uint32_t latency_ms;  /* of a small request */
+	int64_t measured_at;  /* seconds since the epoch */
+};
+
+/* 1: *ret_link is filled in; 0: never measured. */
+must_check int journal_find_link(struct journal *journal, const char *store,
+                                 struct journal_link *ret_link);
+must_check int journal_set_link(struct journal *journal, const char *store,
+                                uint64_t bytes_per_s, uint32_t latency_ms);
