@@ -307,14 +307,14 @@ static void get_header(struct record *record, const struct json_value *member,
 
 	text = member->text;
 	if (member->name_len == 0 || member->name_len >= sizeof(header->name) ||
-	    member->text_len >= sizeof(header->value) ||
+	    member->count >= sizeof(header->value) ||
 	    !is_visible(member->name, false) || strchr(member->name, ':') ||
 	    !is_visible(text, true)) {
 		record_refuse(record, SIGNED_FIELD_HEADERS);
 		return;
 	}
 	memcpy(header->name, member->name, member->name_len + 1);
-	memcpy(header->value, text, member->text_len + 1);
+	memcpy(header->value, text, member->count + 1);
 	response->header_count++;
 }
 
