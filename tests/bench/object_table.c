@@ -135,6 +135,19 @@ void object_table_remove(struct object_table *table, const char *key)
 	(void)pthread_mutex_unlock(&table->lock);
 }
 
+void object_table_remove_all(struct object_table *table, const char *prefix)
+{
+	size_t len = strlen(prefix), kept = 0;
+
+	(void)pthread_mutex_lock(&table->lock);
+	for (size_t i = 0; i < table->count; i++) {
+		if (strncmp(table->objects[i]->key, prefix, len) != 0)
+			table->objects[kept++] = table->objects[i];
+	}
+	table->count = kept;
+	(void)pthread_mutex_unlock(&table->lock);
+}
+
 void object_table_list(struct object_table *table, const char *prefix,
                        const char *after, size_t max,
                        struct object_page *ret_page)

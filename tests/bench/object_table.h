@@ -48,6 +48,8 @@ const struct object *object_table_find(struct object_table *table,
                                        const char *key);
 
 void object_table_remove(struct object_table *table, const char *key);
+/* All whose keys begin with prefix. */
+void object_table_remove_all(struct object_table *table, const char *prefix);
 
 struct object_page {
 	const struct object *objects[OBJECT_PAGE_MAX];

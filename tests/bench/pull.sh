@@ -11,9 +11,9 @@ newer_nix_begin # before HOME and the caches are this benchmark's own
 link_enter "$@"
 bench_begin "$@"
 flow_s3 bench
-link_begin real "${S3_ENDPOINT#http://}" && link_use real || exit
-s3_store "$link_endpoint"
-key_make bench-1 || exit
+key_make bench-1 && bench_target &&
+	link_begin real "${S3_ENDPOINT#http://}" || exit
+s3_store "${link_endpoints[real]}"
 agent_config "$(agent_s3_cache main "$store_uri")"
 agent_start && "$client" unlock >/dev/null || exit
 top=$(bench_closure) && bench_describe "$top" || exit
@@ -46,21 +46,21 @@ run_nix() {
 	all_valid
 }
 
+run_all() {
+	link_use real
+	run_ours
+	run_nix "$old"
+	[[ ! $newer_nix_bin ]] || newer_nix run_nix "$new" || exit
+}
+
 nix_configure "trusted-public-keys = $key_public"
 old=$(nix --version) old="nix copy ${old##* }"
 new="nix copy ${newer_nix_version:-}"
 [[ $newer_nix_bin ]] || bench_note "without a newer Nix: $newer_nix_why"
-bench_links 50ms
-for link in "${links[@]}"; do
-	link_set "$link" || exit
-	for ((i = 1; i <= bench_runs; i++)); do
-		run_ours
-		run_nix "$old"
-		[[ ! $newer_nix_bin ]] || newer_nix run_nix "$new" || exit
-	done
-done
+bench_rounds run_all 50ms
 
 bench_bar --faster 50ms 'nixcache pull' "$old" 5
 bench_bar --faster 50ms 'nixcache pull' "$new" 3
 bench_bar --most 50ms 'nixcache pull' peak 256
+bench_note 'target: radosgw'
 bench_table

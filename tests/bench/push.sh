@@ -6,7 +6,8 @@
 #
 # Everything goes through a proxy that holds each request back for 50 ms.  Behind
 # it is a server that is quick, and for us the real S3 server of the tests too.
-# With xz, the default of nix copy, one run has to do: it takes minutes.
+# What has no bar is run once, and so is xz, the default of nix copy, which
+# takes minutes.
 . "$(dirname "$0")/../lib/bench.sh"
 newer_nix_begin # before HOME and the caches are this benchmark's own
 link_enter "$@"
@@ -36,40 +37,54 @@ run_nix_s3() {
 		"s3://$2?endpoint=$link_endpoint&region=$S3_REGION&$3"
 }
 
+run_all() {
+	bench_empty
+	bench_push 'nixcache push' "$top"
+	bench_arrived "$count"
+	run_nix "$old zstd" "$link_endpoint/old$round?compression=zstd"
+	bench_arrived "$count" "old$round"
+	if [[ $newer_nix_bin ]]; then
+		newer_nix run_nix "$new zstd" \
+			"$link_endpoint/new$round?compression=zstd" || exit
+		bench_arrived "$count" "new$round"
+	fi
+	link_use real && bench_forget
+	bench_push 'nixcache push to radosgw' "$top" "real$round"
+}
+
+# What newer ones can do beside.
+run_newer_once() {
+	newer_nix run_nix "$new zstd, parallel" \
+		"$link_endpoint/parallel?compression=zstd&parallel-compression=true" &&
+		newer_nix run_nix_s3 "$new zstd, s3 multipart" multipart \
+			'compression=zstd&multipart-upload=true' || exit
+}
+
+run_once() {
+	link_use quick
+	if [[ $newer_nix_bin ]]; then
+		run_newer_once
+	else
+		bench_note "without a newer Nix: $newer_nix_why"
+	fi
+	if [[ ${NIXCACHE_BENCH_XZ:-} == no ]]; then
+		bench_note 'xz, the default of nix copy, was left out'
+	else
+		run_nix "$old xz, its default" \
+			"$link_endpoint/xz?want-mass-query=true"
+	fi
+}
+
 old=$(nix --version) old="nix copy ${old##* }"
 new="nix copy ${newer_nix_version:-}"
-agent_config "$(bench_caches "$bench_runs" quick)" "$(real_caches)"
+agent_config "$(bench_caches)" "$(real_caches)"
 agent_start && "$client" unlock >/dev/null || exit
-link_set 50ms || exit
-for ((i = 1; i <= bench_runs; i++)); do
-	link_use real
-	bench_push 'nixcache push to radosgw' "$top"
-	link_use quick
-	bench_push 'nixcache push' "$top"
-	run_nix "$old zstd" "$link_endpoint/old$i?compression=zstd"
-	bench_arrived "quick$i" "$count" && bench_arrived "old$i" "$count"
-	[[ $newer_nix_bin ]] || continue
-	newer_nix run_nix "$new zstd" "$link_endpoint/new$i?compression=zstd" ||
-		exit
-	bench_arrived "new$i" "$count"
-done
-if [[ $newer_nix_bin ]]; then
-	newer_nix run_nix "$new zstd, parallel" \
-		"$link_endpoint/parallel?compression=zstd&parallel-compression=true" ||
-		exit
-	newer_nix run_nix_s3 "$new zstd, s3 multipart" multipart \
-		'compression=zstd&multipart-upload=true' || exit
-else
-	bench_note "without a newer Nix: $newer_nix_why"
-fi
-if [[ ${NIXCACHE_BENCH_XZ:-} == no ]]; then
-	bench_note 'the default of nix copy (xz) was left out'
-else
-	run_nix "$old xz, its default" "$link_endpoint/xz?want-mass-query=true"
-fi
+NIXCACHE_BENCH_LINKS='' NIXCACHE_BENCH_MATRIX='' bench_rounds run_all 50ms
+run_once
 
 bench_bar --faster 50ms 'nixcache push' "$old zstd" 8
 bench_bar --faster 50ms 'nixcache push' "$new zstd" 4
 bench_bar --faster 50ms 'nixcache push' "$old xz, its default" 40
 bench_bar --most 50ms 'nixcache push' peak 256
+bench_note 'target: in memory, and radosgw where it says so'
 bench_table

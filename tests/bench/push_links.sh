@@ -8,18 +8,24 @@ newer_nix_begin # before HOME and the caches are this benchmark's own
 link_enter "$@"
 bench_begin "$@"
 bench_credentials
-key_make bench-1 && bench_target && link_use quick || exit
+key_make bench-1 && bench_target || exit
 top=$(bench_closure) && bench_describe "$top" || exit
-bench_links 0ms 10ms/1gbit 50ms/100mbit
-agent_config "$(bench_caches $((bench_runs * ${#links[@]})) quick)"
+agent_config "$(bench_caches)"
 agent_start && "$client" unlock >/dev/null || exit
 
-# run_nix NAME: into a cache that is new, with nothing known of it.
+# Into a cache that is new, with nothing known of it.
 run_nix() {
 	rm -rf "$W/nix-cache"
+	curl -sf -X DELETE "$target_url/nix/"
 	XDG_CACHE_HOME=$W/nix-cache bench_measure "$theirs" nix copy --quiet \
 		--store "$nix_root" --to \
-		"$link_endpoint/$1?compression=zstd&secret-key=$key_file" "$top"
+		"$link_endpoint/nix?compression=zstd&secret-key=$key_file" "$top"
+}
+
+run_both() {
+	bench_empty
+	bench_push 'nixcache push' "$top"
+	$with run_nix || exit
 }
 
 # Without a newer Nix, beside that of this machine.
@@ -28,15 +34,10 @@ if [[ ! $newer_nix_bin ]]; then
 	bench_note "without a newer Nix: $newer_nix_why"
 	with='' theirs='nix copy zstd'
 fi
-for link in "${links[@]}"; do
-	link_set "$link" || exit
-	for ((i = 1; i <= bench_runs; i++)); do
-		bench_push 'nixcache push' "$top"
-		$with run_nix "nix-${link//\//-}-$i" || exit
-	done
-done
+bench_rounds run_both 0ms 10ms/1gbit 50ms/100mbit
 
 for link in "${links[@]}"; do
 	bench_bar --faster "$link" 'nixcache push' "$theirs" 1
 done
+bench_note 'target: in memory'
 bench_table

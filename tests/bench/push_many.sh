@@ -10,32 +10,24 @@ bench_begin "$@"
 bench_credentials
 key_make bench-1 && bench_target || exit
 
-many=${NIXCACHE_TEST_PATHS:-20000}
+many=${NIXCACHE_BENCH_PATHS:-20000}
 few_top=$(bench_paths 300 few) && many_top=$(bench_paths "$many" many) || exit
-bench_links
-agent_config "$(bench_caches $((2 * bench_runs)) direct)" \
-	"$(bench_caches $((2 * bench_runs * ${#links[@]})) quick)"
+agent_config "$(bench_caches)"
 agent_start && "$client" unlock >/dev/null || exit
 
-push_both() {
-	count=300 bench_push 'nixcache push, 300 paths' "$few_top"
-	bench_arrived "$bench_cache" 300
-	count=$many bench_push "nixcache push, $many paths" "$many_top"
-	bench_arrived "$bench_cache" "$many"
+run_both() {
+	bench_empty
+	count=300 bench_push "$what_few" "$few_top"
+	bench_arrived 300
+	bench_empty
+	count=$many bench_push "$what_many" "$many_top"
+	bench_arrived "$many"
 }
 
-link_use direct
-for ((i = 1; i <= bench_runs; i++)); do
-	push_both
-done
-for link in "${links[@]}"; do
-	link_use quick && link_set "$link" || exit
-	for ((i = 1; i <= bench_runs; i++)); do
-		push_both
-	done
-done
+what_few='nixcache push, 300 paths' what_many="nixcache push, $many paths"
+bench_rounds run_both loopback
 
-bench_bar --flat loopback "nixcache push, $many paths" \
-	'nixcache push, 300 paths' wall_per_path 1.3
-bench_bar --most loopback "nixcache push, $many paths" peak 256
+bench_bar --flat loopback "$what_many" "$what_few" wall_per_path 1.3
+bench_bar --most loopback "$what_many" peak 256
+bench_note 'target: in memory'
 bench_table

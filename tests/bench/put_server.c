@@ -5,7 +5,7 @@
  *   put_server LOG [KEEP]
  *
  * Prints its port; writes "METHOD PATH STATUS" to LOG before it answers, as
- * haproxy does in the tests.  KEEP: bodies up to so many bytes are kept (1 MiB
+ * haproxy does in the tests.  KEEP: bodies up to so many bytes are kept (64 KiB
  * unless said).  GET / answers how many bytes of bodies have ever come.  One
  * thread a connection; ends with its input, so that it outlives nobody. */
 #include "protocol/base/fd.h"
@@ -24,7 +24,7 @@
 
 #define BACKLOG      1024
 #define ANSWER_MAX   1024
-#define KEEP_DEFAULT (1024UL * 1024)
+#define KEEP_DEFAULT (64UL * 1024)
 
 struct server {
 	FILE *log;

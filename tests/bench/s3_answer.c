@@ -124,12 +124,15 @@ answer_put(struct store *store, const struct http_head *head, struct body body)
 	return answer;
 }
 
+/* Of a bucket: with all that is in it, which S3 itself would not do. */
 static struct s3_answer answer_delete(struct store *store,
                                       const struct http_head *head)
 {
 	char id[UPLOAD_ID_LEN + 1];
 
-	if (http_head_query(head, "uploadId", id, sizeof(id))) {
+	if (is_bucket(head->path)) {
+		object_table_remove_all(&store->objects, head->path);
+	} else if (http_head_query(head, "uploadId", id, sizeof(id))) {
 		upload_table_abort(&store->uploads, id);
 	} else {
 		object_table_remove(&store->objects, head->path);

@@ -14,6 +14,8 @@
 #	NIXCACHE_BENCH_LINKS='0ms 50ms/100mbit'  over these links
 #	NIXCACHE_BENCH_MATRIX=all    over all links that the issue is about
 #	NIXCACHE_BENCH_XZ=no         without what takes minutes to compress
+#	NIXCACHE_BENCH_MIB=2048      the size of what is large
+#	NIXCACHE_BENCH_PATHS=20000   the number of what is many
 
 # shellcheck source=/dev/null
 . "$(dirname "${BASH_SOURCE[0]}")/flow.sh"
@@ -21,10 +23,10 @@
 . "$(dirname "${BASH_SOURCE[0]}")/link.sh"
 
 bench_runs=${NIXCACHE_BENCH_RUNS:-5}
+bench_mib=${NIXCACHE_BENCH_MIB:-2048}
 bench_matrix='0ms 0ms/1gbit 0ms/100mbit 10ms 10ms/1gbit 10ms/100mbit
 50ms 50ms/1gbit 50ms/100mbit'
 bench_bars=()
-declare -A bench_caches_used=()
 
 bench_begin() {
 	local build=${1:-$flow_root/build}
@@ -108,28 +110,29 @@ bench_target() {
 		link_begin quick "127.0.0.1:$port"
 }
 
-# bench_caches COUNT LINK...: so many caches, each with a bucket of its own.
+# A cache at the target by each of its links, which has the link's name.
 bench_caches() {
-	local i count=$1 link
-	shift
-	for link; do
-		for ((i = 1; i <= count; i++)); do
-			agent_s3_cache "$link$i" "s3://$link$i?endpoint=$(
-			)${link_endpoints[$link]#*//}&scheme=http&region=$S3_REGION"
-		done
+	local link
+	for link in direct quick; do
+		agent_s3_cache $link "s3://$link?endpoint=$(
+		)${link_endpoints[$link]#*//}&scheme=http&region=$S3_REGION"
 	done
 }
 
-# Sets bench_cache, one that is empty, behind the link in use.
-bench_next_cache() {
-	bench_cache=$link_name$((++bench_caches_used[$link_name]))
+# The cache of the link in use has nothing in it, and this machine remembers
+# nothing of it.
+bench_empty() {
+	bench_forget && curl -sf -X DELETE "$target_url/$link_name/" &&
+		target_log_begin=$(($(wc -l <"$target_log") + 1))
 }
 
-# All narinfos have come to the target: BUCKET COUNT
+# So many narinfos have come to the target since then, into the cache of the
+# link in use or another bucket: COUNT [BUCKET]
 bench_arrived() {
-	local found
-	found=$(grep -c "^PUT /$1/[a-z0-9]*\.narinfo 200" "$target_log")
-	((found == $2)) || bench_fail "$1 has $found narinfos of $2"
+	local found bucket=${2:-$link_name}
+	found=$(tail -n "+$target_log_begin" "$target_log" |
+		grep -c "^PUT /$bucket/[a-z0-9]*\.narinfo 200")
+	((found == $1)) || bench_fail "$bucket has $found narinfos of $1"
 }
 
 # What this machine remembers of caches: nothing.
@@ -137,10 +140,13 @@ bench_forget() {
 	rm -rf "$W/state" && mkdir "$W/state" && export XDG_STATE_HOME=$W/state
 }
 
-# Sets links: those that were asked for, or these.
+# The links that were asked for, or these; loopback is none at all.
 bench_links() {
 	local wanted="${NIXCACHE_BENCH_LINKS:-$*}" link
-	[[ ${NIXCACHE_BENCH_MATRIX:-} != all ]] || wanted=$bench_matrix
+	if [[ ${NIXCACHE_BENCH_MATRIX:-} == all ]]; then
+		wanted=$bench_matrix
+		[[ " $* " != *' loopback '* ]] || wanted="loopback $wanted"
+	fi
 	links=()
 	for link in $wanted; do
 		if link_can "$link"; then
@@ -148,6 +154,24 @@ bench_links() {
 		else
 			bench_note "$link was skipped: $link_why"
 		fi
+	done
+}
+
+# bench_rounds FUNCTION LINK...: so many rounds of it over each link, to the
+# target; the round is in round.
+bench_rounds() {
+	local measure=$1 link
+	shift
+	bench_links "$@"
+	for link in "${links[@]}"; do
+		for ((round = 1; round <= bench_runs; round++)); do
+			if [[ $link == loopback ]]; then
+				link_use direct
+			else
+				link_use quick && link_set "$link" || exit
+			fi
+			"$measure"
+		done
 	done
 }
 
@@ -173,14 +197,10 @@ bench_client() {
 	bench_measure "$what" "$client" "$@"
 }
 
-# bench_push WHAT TOP [OPTION...]: into bench_cache, which is new unless
-# bench_cache_stays is set; so is what this machine remembers.
+# bench_push WHAT TOP [CACHE]: into the cache of the link in use.
 bench_push() {
-	local what=$1 path=$2
-	shift 2
-	[[ ${bench_cache_stays:-} ]] || { bench_forget && bench_next_cache; }
-	bench_client "$what" push -q --store "$nix_root" --to "$bench_cache" \
-		"$@" "$path"
+	bench_client "$1" push -q --store "$nix_root" --to "${3:-$link_name}" \
+		"$2"
 }
 
 # A bar for the table, see table.py.
