@@ -56,6 +56,11 @@ int cache_open(const struct agent_cache *cache,
 	return 0;
 }
 
+bool cache_is_remote(const struct cache *cache)
+{
+	return cache->s3 != NULL;
+}
+
 void cache_close(struct cache *cache)
 {
 	if (!cache)

@@ -13,15 +13,16 @@
 #include <poll.h>
 
 enum cache_step_type {
-	CACHE_CHECK,    /* is the object there? */
-	CACHE_GET,      /* small objects: narinfo, nix-cache-info */
-	CACHE_FETCH,    /* an object of any size, into a conduit */
-	CACHE_LIST,     /* one page of names; result: listing */
-	CACHE_PUT,      /* a whole object from memory */
-	CACHE_DELETE,   /* also of one that is not there */
-	CACHE_BEGIN,    /* a multipart upload; result: upload_id */
-	CACHE_PART,     /* result: etag */
-	CACHE_COMPLETE, /* with all etags */
+	CACHE_CHECK,       /* is the object there? */
+	CACHE_GET,         /* small objects: narinfo, nix-cache-info */
+	CACHE_FETCH,       /* an object of any size, into a conduit */
+	CACHE_LIST,        /* one page of names; result: listing */
+	CACHE_PUT,         /* a whole object from memory */
+	CACHE_DELETE,      /* also of one that is not there */
+	CACHE_BEGIN,       /* a multipart upload; result: upload_id */
+	CACHE_FIND_UPLOAD, /* is that multipart upload still there? */
+	CACHE_PART,        /* result: etag */
+	CACHE_COMPLETE,    /* with all etags */
 	CACHE_ABORT,
 };
 
@@ -99,6 +100,9 @@ must_check int cache_open(const struct agent_cache *cache,
                           const struct cache_options *options,
                           struct cache **ret_cache, char *why, size_t why_size);
 void cache_close(struct cache *cache);
+
+/* True for a bucket: asking it takes time. */
+bool cache_is_remote(const struct cache *cache);
 
 must_check int cache_submit(struct cache *cache, const struct cache_step *step);
 size_t cache_pending(const struct cache *cache);

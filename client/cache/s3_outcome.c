@@ -46,6 +46,7 @@ bool s3_outcome_is_missing(const struct s3_step *step,
 	case CACHE_FETCH:
 		return (is_refused && is_hidden(answer)) ||
 		       s3_error_is_missing(answer);
+	case CACHE_FIND_UPLOAD:
 	case CACHE_PART:
 	case CACHE_COMPLETE:
 	case CACHE_ABORT:
@@ -163,6 +164,7 @@ static void take_success(struct cache_result *result, const struct s3_step *s,
 		take_part(result, s, answer);
 		break;
 	case CACHE_PUT:
+	case CACHE_FIND_UPLOAD:
 	case CACHE_COMPLETE:
 	case CACHE_ABORT:
 	case CACHE_DELETE:

@@ -80,6 +80,8 @@ static enum s3_operation operation_of(enum cache_step_type type)
 		return S3_PUT_OBJECT;
 	case CACHE_BEGIN:
 		return S3_CREATE_MULTIPART_UPLOAD;
+	case CACHE_FIND_UPLOAD:
+		return S3_LIST_PARTS;
 	case CACHE_PART:
 		return S3_UPLOAD_PART;
 	case CACHE_COMPLETE:
@@ -142,6 +144,9 @@ static int make_call(struct s3_step *s, struct s3_call *call)
 		break;
 	case CACHE_LIST:
 		make_list_call(step, call);
+		break;
+	case CACHE_FIND_UPLOAD:
+		call->request.max_keys = 1;
 		break;
 	case CACHE_BEGIN:
 		call->content_type = names_content_type(step->key);

@@ -77,6 +77,7 @@ static void give_end(struct bench *b, enum pack_event_type type)
 {
 	struct pack_event event = { .type = type,
 		                    .job = INDEX,
+		                    .has_file_hash = true,
 		                    .file_size = 77,
 		                    .error = -EBADMSG,
 		                    .detail = "it has changed" };
@@ -258,8 +259,14 @@ static void an_upload_that_the_server_lost_fails(void)
 
 	bench_open_multipart(&b);
 	answer_as(&b, 3, CACHE_MISSING, "");
+	CHECK(b.u.state == UPLOAD_LOOKING && b.pack->jobs[0].is_cancelled);
+	CHECK(last(&b)->step.type == CACHE_CHECK);
+	answer_as(&b, 2, CACHE_MISSING, "");
+	CHECK(b.u.state == UPLOAD_LOOKING && b.pack->held == 0);
+	answer_as(&b, 4, CACHE_MISSING, "");
 	CHECK(b.u.state == UPLOAD_FAILED && strstr(b.u.error, "push again"));
 	CHECK(b.u.exit_status == EXIT_FAILED);
+	CHECK(fake_cache_count(b.cache, CACHE_ABORT, NULL) == 0);
 	bench_close(&b);
 
 	bench_open_multipart(&b);
@@ -270,6 +277,24 @@ static void an_upload_that_the_server_lost_fails(void)
 	answer_as(&b, 5, CACHE_FAILED, "");
 	CHECK(b.u.state == UPLOAD_FAILED);
 	CHECK(last(&b)->step.type == CACHE_ABORT);
+	bench_close(&b);
+}
+
+/* It was ended by another push, which had the same object whole. */
+static void what_another_push_has_completed_is_there(void)
+{
+	static struct bench b;
+
+	bench_open_multipart(&b);
+	give_part(&b, 3, true);
+	give_end(&b, PACK_DONE);
+	answer_as(&b, 3, CACHE_MISSING, "");
+	CHECK(last(&b)->step.type == CACHE_CHECK);
+	answer(&b, 5, "");
+	CHECK(b.u.state == UPLOAD_STORED && !b.u.has_file);
+	answer(&b, 2, "a");
+	answer_as(&b, 4, CACHE_FAILED, "");
+	CHECK(b.u.state == UPLOAD_STORED && b.pack->held == 0);
 	bench_close(&b);
 }
 
@@ -441,6 +466,8 @@ static const struct test tests[] = {
 	  a_put_that_fails_gives_its_bytes_back },
 	{ "an upload that the server lost fails",
 	  an_upload_that_the_server_lost_fails },
+	{ "what another push has completed is there",
+	  what_another_push_has_completed_is_there },
 	{ "an id that comes too late is ended",
 	  an_id_that_comes_too_late_is_ended },
 	{ "parts that were never sent are given back at once",
