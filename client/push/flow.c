@@ -106,27 +106,26 @@ static void note_failed(struct flow *f, size_t index)
 {
 	const struct plan_entry *entry = &f->plan->entries[index];
 	struct upload *u = &f->uploads[index];
-	char path[STORE_PATH_SIZE];
+	char path[STORE_PATH_SIZE], why[STORE_PATH_SIZE + 64];
 
 	f->result.failed++;
 	if (f->result.exit_status == EXIT_DONE)
 		f->result.exit_status = u->exit_status;
 	name_path(f, index, path, sizeof(path));
 	if (!f->is_given_up)
-		progress_failed(f->request->progress, path, u->error);
+		progress_failed(f->request->progress, path, upload_error(u));
 	if (is_about_everything(u->exit_status))
 		f->is_given_up = true;
 
+	(void)snprintf(why, sizeof(why),
+	               "not published: it refers to %s, which failed", path);
 	for (size_t i = 0; i < entry->dependent_count; i++) {
 		struct upload *dependent = &f->uploads[entry->dependents[i]];
 		bool was_active = upload_is_active(dependent);
 
 		if (dependent->state == UPLOAD_FAILED)
 			continue;
-		upload_abort(dependent, context(f));
-		(void)snprintf(dependent->error, sizeof(dependent->error),
-		               "not published: it refers to %s, which failed",
-		               path);
+		upload_abort(dependent, context(f), why);
 		changed(f, entry->dependents[i], was_active);
 	}
 }
@@ -165,14 +164,16 @@ static void remember(struct flow *f, size_t index)
 static void note_done(struct flow *f, size_t index)
 {
 	const struct plan_entry *entry = &f->plan->entries[index];
-	const struct upload *u = &f->uploads[index];
+	struct upload *u = &f->uploads[index];
 	char path[STORE_PATH_SIZE];
 
 	f->result.pushed++;
+	f->result.has_multipart |= u->multipart.is_begun;
 	name_path(f, index, path, sizeof(path));
 	progress_done(f->request->progress, path, u->info->nar_size,
 	              u->file_size);
 	remember(f, index);
+	upload_clear(u);
 	for (size_t i = 0; i < entry->dependent_count; i++) {
 		size_t dependent = entry->dependents[i];
 
@@ -380,7 +381,7 @@ static void say_farewell(struct flow *f)
 	struct cache_result result;
 
 	for (size_t i = 0; i < f->begun; i++)
-		upload_abort(&f->uploads[f->order[i]], context(f));
+		upload_abort(&f->uploads[f->order[i]], context(f), "given up");
 	while (cache_pending(context(f)->cache) > 0 &&
 	       clock_boot_ms() < until_ms) {
 		if (cache_wait(context(f)->cache, NULL, 0, TICK_MS) < 0)

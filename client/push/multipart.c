@@ -3,7 +3,6 @@
 #include "protocol/base/cleanup.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +15,7 @@ void multipart_clear(struct multipart *m)
 		free(m->parts[i].etag);
 	}
 	free(m->parts);
+	free(m->upload_id);
 	strings_clear(&m->etags);
 	*m = (struct multipart){ .is_begun = false };
 }
@@ -34,6 +34,13 @@ static int append(struct multipart *m, const struct multipart_part *part)
 	}
 	m->parts[m->count++] = *part;
 	return 0;
+}
+
+static int name_upload(struct multipart *m, const char *upload_id)
+{
+	free(m->upload_id);
+	m->upload_id = strdup(upload_id);
+	return m->upload_id ? 0 : -ENOMEM;
 }
 
 /* What the journal says of a failure of its own is not asked: a push works
@@ -55,8 +62,9 @@ int multipart_adopt(struct multipart *m, const struct multipart_place *place)
 		if (rc < 0)
 			free(part.etag);
 	}
+	if (rc == 0)
+		rc = name_upload(m, left.upload_id);
 	if (rc == 0) {
-		memcpy(m->upload_id, left.upload_id, sizeof(m->upload_id));
 		m->is_begun = true;
 		m->is_written = true;
 		m->stored_count = m->count;
@@ -125,9 +133,10 @@ int multipart_take_begun(struct multipart *m,
                          const struct multipart_place *place,
                          const char *upload_id)
 {
-	int rc = 0;
+	int rc = name_upload(m, upload_id);
 
-	(void)snprintf(m->upload_id, sizeof(m->upload_id), "%s", upload_id);
+	if (rc < 0)
+		return rc;
 	m->is_written = place->journal &&
 	                journal_begin_upload(place->journal, place->store,
 	                                     place->key, upload_id) == 0;
@@ -152,7 +161,7 @@ int multipart_add(struct multipart *m, const struct multipart_place *place,
 	}
 	if (!m->is_begun)
 		return multipart_begin(m, place);
-	return m->upload_id[0] ? send(m, place, &m->parts[m->count - 1]) : 0;
+	return m->upload_id ? send(m, place, &m->parts[m->count - 1]) : 0;
 }
 
 void multipart_take_back(struct multipart *m, unsigned number)
@@ -209,7 +218,7 @@ void multipart_note_ended(struct multipart *m,
                           const struct multipart_place *place)
 {
 	/* What stays written goes with its age. */
-	if (m->upload_id[0] && !m->is_over)
+	if (m->upload_id && !m->is_over)
 		(void)!journal_end_upload(place->journal, place->store,
 		                          m->upload_id);
 	m->is_over = true;
@@ -235,7 +244,16 @@ void multipart_abandon(struct multipart *m, const struct multipart_place *place)
 	};
 
 	give_back(m);
-	if (m->upload_id[0] && !m->is_over &&
+	if (m->upload_id && !m->is_over &&
 	    cache_submit(place->cache, &step) < 0)
 		m->is_over = true;
+}
+
+void multipart_take_late(struct multipart *m,
+                         const struct multipart_place *place,
+                         const char *upload_id)
+{
+	/* What has no name here goes with its age. */
+	if (name_upload(m, upload_id) == 0)
+		multipart_abandon(m, place);
 }

@@ -32,7 +32,7 @@ struct multipart_part {
 };
 
 struct multipart {
-	char upload_id[S3_UPLOAD_ID_MAX + 1]; /* empty: none yet */
+	char *upload_id;              /* owned; NULL: none yet */
 	bool is_over;                 /* nothing of it is left to be ended */
 	bool is_begun;                /* asked for, or adopted */
 	bool is_written;              /* the journal knows of it */
@@ -96,3 +96,8 @@ void multipart_note_ended(struct multipart *m,
  * begun.  An abort that cannot even be queued is left to later pushes. */
 void multipart_abandon(struct multipart *m,
                        const struct multipart_place *place);
+
+/* The upload has got its name only now that it is abandoned. */
+void multipart_take_late(struct multipart *m,
+                         const struct multipart_place *place,
+                         const char *upload_id);

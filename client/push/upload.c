@@ -21,6 +21,7 @@
  */
 #include "client/push/upload.h"
 
+#include "client/push/publication.h"
 #include "protocol/base/cleanup.h"
 #include "protocol/base/exit_status.h"
 #include "protocol/base/fd.h"
@@ -28,6 +29,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define TAG_PART_BITS 16
@@ -69,7 +71,8 @@ void upload_fail(struct upload *u, int exit_status, const char *format, ...)
 	if (u->state == UPLOAD_FAILED)
 		return;
 	va_start(args, format);
-	(void)vsnprintf(u->error, sizeof(u->error), format, args);
+	if (vasprintf(&u->error, format, args) < 0)
+		u->error = NULL;
 	va_end(args);
 	u->exit_status = exit_status;
 	u->state = UPLOAD_FAILED;
@@ -121,10 +124,16 @@ int upload_begin(struct upload *u, const struct upload_context *x, size_t index,
 
 void upload_clear(struct upload *u)
 {
-	pack_part_free(u->whole);
+	pack_part_free(take_ptr(u->whole));
 	multipart_clear(&u->multipart);
 	strings_clear(&u->signatures);
 	buffer_clear(&u->narinfo);
+	free(take_ptr(u->error));
+}
+
+const char *upload_error(const struct upload *u)
+{
+	return u->error ? u->error : "out of memory";
 }
 
 static void begin_packing(struct upload *u, const struct upload_context *x)
@@ -397,18 +406,17 @@ static void take_back(struct upload *u, const struct cache_result *result)
 static bool is_late(struct upload *u, const struct upload_context *x,
                     const struct cache_result *result)
 {
+	const struct multipart_place place = place_of(u, x);
+
 	if (result->type == CACHE_ABORT) {
 		if (result->outcome != CACHE_FAILED)
-			note_upload_ended(u, x);
+			multipart_note_ended(&u->multipart, &place);
 		return true;
 	}
 	if (u->state != UPLOAD_FAILED)
 		return u->state >= UPLOAD_LOOKING && result->type == CACHE_PART;
-	if (result->type == CACHE_BEGIN && result->outcome == CACHE_OK) {
-		memcpy(u->multipart.upload_id, result->text,
-		       sizeof(u->multipart.upload_id));
-		abandon(u, x);
-	}
+	if (result->type == CACHE_BEGIN && result->outcome == CACHE_OK)
+		multipart_take_late(&u->multipart, &place, result->text);
 	return true;
 }
 
@@ -436,46 +444,20 @@ void upload_take_result(struct upload *u, const struct upload_context *x,
 	}
 }
 
-void upload_abort(struct upload *u, const struct upload_context *x)
+void upload_abort(struct upload *u, const struct upload_context *x,
+                  const char *why)
 {
 	if (u->state == UPLOAD_DONE || u->state == UPLOAD_FAILED)
 		return;
 	if (u->state != UPLOAD_IDLE)
 		pack_cancel(x->pack, u->index);
-	upload_fail(u, EXIT_FAILED, "given up");
+	upload_fail(u, EXIT_FAILED, "%s", why);
 	abandon(u, x);
 }
 
 bool upload_is_active(const struct upload *u)
 {
 	return u->state > UPLOAD_IDLE && u->state < UPLOAD_STORED;
-}
-
-/* The store's own signatures and ours. */
-static int write_narinfo(struct upload *u, const struct upload_context *x)
-{
-	char compression[16];
-	struct narinfo info = {
-		.path = *u->info, /* borrowed: only written out */
-		.url = u->nar_key,
-		.compression = compression,
-		.has_file_hash = u->has_file,
-		.file_hash = u->file_hash,
-		.file_size = u->file_size,
-	};
-	cleanup_strings struct strings all = { .items = NULL };
-	int rc;
-
-	(void)snprintf(compression, sizeof(compression), "%s",
-	               pack_compression_name(x->compression));
-	rc = strings_add_all(&all, &u->info->signatures);
-	if (rc == 0)
-		rc = strings_add_all(&all, &u->signatures);
-	if (rc < 0)
-		return rc;
-	strings_sort(&all);
-	info.path.signatures = all;
-	return narinfo_format(&info, x->store_dir, &u->narinfo);
 }
 
 void upload_publish(struct upload *u, const struct upload_context *x)
@@ -485,7 +467,16 @@ void upload_publish(struct upload *u, const struct upload_context *x)
 		.tag = tag_of(u, TAG_NARINFO),
 		.key = u->narinfo_key,
 	};
-	int rc = write_narinfo(u, x);
+	const struct publication publication = {
+		.info = u->info,
+		.store_dir = x->store_dir,
+		.nar_key = u->nar_key,
+		.compression = x->compression,
+		.signatures = &u->signatures,
+		.file_hash = u->has_file ? &u->file_hash : NULL,
+		.file_size = u->file_size,
+	};
+	int rc = publication_write(&publication, &u->narinfo);
 
 	if (rc < 0) {
 		fail_errno(u, rc);

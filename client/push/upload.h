@@ -51,12 +51,15 @@ struct upload {
 	struct nix_hash file_hash;
 	uint64_t file_size;
 	int exit_status; /* UPLOAD_FAILED */
-	char error[768];
+	char *error;     /* owned; see upload_error() */
 };
 
 /* Begins with the question whether the NAR is there.  0 or -errno. */
 must_check int upload_begin(struct upload *u, const struct upload_context *x,
                             size_t index, const struct path_info *info);
+
+/* Frees what it holds; state, index and times stay.  What is under way must
+ * have been answered. */
 void upload_clear(struct upload *u);
 
 /* Each may end in UPLOAD_FAILED, with error and exit_status. */
@@ -65,11 +68,15 @@ void upload_take_event(struct upload *u, const struct upload_context *x,
 void upload_take_result(struct upload *u, const struct upload_context *x,
                         struct cache_result *result);
 
+/* Of an upload that has failed: a sentence. */
+const char *upload_error(const struct upload *u);
+
 /* UPLOAD_SIGNED -> UPLOAD_PUBLISHING. */
 void upload_publish(struct upload *u, const struct upload_context *x);
 
 /* Gives the path up in any state but DONE; the server is told. */
-void upload_abort(struct upload *u, const struct upload_context *x);
+void upload_abort(struct upload *u, const struct upload_context *x,
+                  const char *why);
 
 /* True while its NAR takes memory, threads or requests. */
 bool upload_is_active(const struct upload *u);
