@@ -139,7 +139,44 @@ static int say_cache_failure(int rc, const struct cache_result *failure)
 	return failure->exit_status;
 }
 
-/* Asks for the narinfo of everything that is still unknown. */
+/* Asks for the narinfo of each. */
+static int ask_presence(struct push *p, const struct strings *bases,
+                        const struct cache_step *along,
+                        struct presence_answer *answer)
+{
+	const struct presence_question question = {
+		.cache = p->cache,
+		.store = p->config->store,
+		.bases = bases,
+		.along = along,
+	};
+	struct cache_result failure;
+	int rc = presence_ask(&question, answer, &failure);
+
+	if (rc != 0)
+		return say_cache_failure(rc, &failure);
+	if (answer->notice[0])
+		progress_notice(p->progress, "%s", answer->notice);
+	return 0;
+}
+
+/* Looks before anything is put into the cache; where all is there already,
+ * nothing is. */
+static int judge_preflight(struct push *p, const struct presence_answer *answer)
+{
+	char why[768];
+	int rc = 0;
+
+	if (answer->has_along) {
+		rc = preflight_judge(&answer->along, p->config,
+		                     &p->needs_cache_info, why, sizeof(why));
+	}
+	if (rc != 0)
+		log_error("push: %s", why);
+	return rc;
+}
+
+/* Asks for everything that is still unknown. */
 static int mark_present(struct push *p)
 {
 	cleanup_strings struct strings bases = { .items = NULL };
@@ -147,7 +184,8 @@ static int mark_present(struct push *p)
 		calloc(p->closure.count + 1, sizeof(*indexes));
 	cleanup_free bool *present =
 		calloc(p->closure.count + 1, sizeof(*present));
-	struct cache_result failure;
+	const struct cache_step look = preflight_step();
+	struct presence_answer answer = { .present = present };
 	int rc = indexes && present ? 0 : -ENOMEM;
 
 	for (size_t i = 0; i < p->closure.count && rc == 0; i++) {
@@ -158,10 +196,14 @@ static int mark_present(struct push *p)
 		indexes[bases.count] = i;
 		rc = strings_add(&bases, base, strlen(base));
 	}
+	if (rc < 0)
+		return fail(strerror(-rc));
+	rc = ask_presence(p, &bases, &look, &answer);
 	if (rc == 0)
-		rc = presence_ask(p->cache, &bases, present, &failure);
+		rc = judge_preflight(p, &answer);
+	buffer_clear(&answer.along.response);
 	if (rc != 0)
-		return say_cache_failure(rc, &failure);
+		return rc;
 
 	for (size_t i = 0; i < bases.count; i++) {
 		if (present[i])
@@ -200,7 +242,7 @@ static int check_references(struct push *p)
 {
 	cleanup_strings struct strings bases = { .items = NULL };
 	cleanup_free bool *present = NULL;
-	struct cache_result failure;
+	struct presence_answer answer;
 	char why[STORE_PATH_SIZE + 128];
 	int rc = plan_outside_references(&p->plan, &bases);
 
@@ -210,10 +252,12 @@ static int check_references(struct push *p)
 	if (rc != 0)
 		return rc;
 	present = calloc(bases.count + 1, sizeof(*present));
-	rc = present ? presence_ask(p->cache, &bases, present, &failure)
-	             : -ENOMEM;
+	if (!present)
+		return fail(strerror(ENOMEM));
+	answer = (struct presence_answer){ .present = present };
+	rc = ask_presence(p, &bases, NULL, &answer);
 	if (rc != 0)
-		return say_cache_failure(rc, &failure);
+		return rc;
 	for (size_t i = 0; i < bases.count; i++) {
 		if (present[i])
 			continue;
@@ -235,13 +279,7 @@ static int open_cache(struct push *p)
 	char why[768];
 	int rc = cache_open(p->config, &options, &p->cache, why, sizeof(why));
 
-	if (rc < 0)
-		return fail(why);
-	rc = preflight_check(p->cache, p->config, &p->needs_cache_info, why,
-	                     sizeof(why));
-	if (rc != 0)
-		log_error("push: %s", why);
-	return rc;
+	return rc < 0 ? fail(why) : 0;
 }
 
 static int make_plan(struct push *p)
