@@ -70,17 +70,6 @@ void cache_close(struct cache *cache)
 	free(cache);
 }
 
-void cache_listing_free(struct cache_listing *listing)
-{
-	if (!listing)
-		return;
-	for (size_t i = 0; i < listing->count; i++)
-		free(listing->objects[i].key);
-	free(listing->objects);
-	free(listing->token);
-	free(listing);
-}
-
 int cache_submit(struct cache *cache, const struct cache_step *step)
 {
 	return cache->s3 ? cache_s3_submit(cache->s3, step)

@@ -69,6 +69,9 @@ struct cache_listing {
 	struct cache_object *objects; /* owned; in the order of their keys */
 	size_t count;
 	char *token; /* owned; for the next page; NULL: this was the last */
+	/* They came in order and were all asked for: then what is not among
+	 * them, up to the last one, was not there. */
+	bool is_gapless;
 };
 
 struct cache_result {

@@ -115,6 +115,7 @@ static void take_listing(struct cache_result *result, const struct s3_step *s,
 	const struct s3_listing_request request = {
 		.prefix = prefix,
 		.key = s->step.key,
+		.after = s->step.after,
 		.token = s->step.token,
 	};
 	int rc = s3_listing_parse(buffer_bytes(&answer->response), &request,

@@ -119,8 +119,11 @@ static void make_list_call(const struct cache_step *step, struct s3_call *call)
 	call->request.max_keys = S3_MAX_KEYS_MAX;
 	if (step->page_size > 0 && step->page_size < S3_MAX_KEYS_MAX)
 		call->request.max_keys = step->page_size;
-	if (step->token)
+	if (step->token) {
 		call->request.continuation_token = bytes_of_text(step->token);
+	} else if (step->after) {
+		call->request.start_after = bytes_of_text(step->after);
+	}
 	call->response_max = S3_XML_BODY_MAX;
 }
 

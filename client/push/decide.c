@@ -1,6 +1,7 @@
 #include "client/push/decide.h"
 
 #include "client/catalog/trust.h"
+#include "client/push/preflight.h"
 #include "client/push/presence.h"
 #include "protocol/base/cleanup.h"
 #include "protocol/base/exit_status.h"
@@ -15,6 +16,7 @@ struct decision {
 	const struct decide_request *request;
 	struct trust upstream; /* whose paths are not uploaded */
 	struct plan *plan;
+	bool needs_cache_info;
 };
 
 static int fail(const char *why)
@@ -48,7 +50,48 @@ static int say_cache_failure(int rc, const struct cache_result *failure)
 	return failure->exit_status;
 }
 
-/* Asks for the narinfo of everything that is still unknown. */
+/* Asks for the narinfo of each. */
+static int ask_presence(const struct decision *d, const struct strings *bases,
+                        const struct cache_step *along,
+                        struct presence_answer *answer)
+{
+	const struct decide_request *request = d->request;
+	const struct presence_question question = {
+		.cache = request->cache,
+		.store = request->config->store,
+		.bases = bases,
+		.journal = request->journal,
+		.max_age_s = request->max_age_s,
+		.along = along,
+	};
+	struct cache_result failure;
+	int rc = presence_ask(&question, answer, &failure);
+
+	if (rc != 0)
+		return say_cache_failure(rc, &failure);
+	if (answer->notice[0])
+		progress_notice(request->progress, "%s", answer->notice);
+	return 0;
+}
+
+/* Looks before anything is put into the cache; where all is there already,
+ * nothing is. */
+static int judge_preflight(struct decision *d,
+                           const struct presence_answer *answer)
+{
+	char why[768];
+	int rc = 0;
+
+	if (answer->has_along) {
+		rc = preflight_judge(&answer->along, d->request->config,
+		                     &d->needs_cache_info, why, sizeof(why));
+	}
+	if (rc != 0)
+		log_error("push: %s", why);
+	return rc;
+}
+
+/* Asks for everything that is still unknown. */
 static int mark_present(struct decision *d)
 {
 	const struct closure *closure = d->request->closure;
@@ -57,7 +100,8 @@ static int mark_present(struct decision *d)
 		calloc(closure->count + 1, sizeof(*indexes));
 	cleanup_free bool *present =
 		calloc(closure->count + 1, sizeof(*present));
-	struct cache_result failure;
+	const struct cache_step look = preflight_step();
+	struct presence_answer answer = { .present = present };
 	int rc = indexes && present ? 0 : -ENOMEM;
 
 	for (size_t i = 0; i < closure->count && rc == 0; i++) {
@@ -68,10 +112,14 @@ static int mark_present(struct decision *d)
 		indexes[bases.count] = i;
 		rc = strings_add(&bases, base, strlen(base));
 	}
+	if (rc < 0)
+		return fail(strerror(-rc));
+	rc = ask_presence(d, &bases, &look, &answer);
 	if (rc == 0)
-		rc = presence_ask(d->request->cache, &bases, present, &failure);
+		rc = judge_preflight(d, &answer);
+	buffer_clear(&answer.along.response);
 	if (rc != 0)
-		return say_cache_failure(rc, &failure);
+		return rc;
 
 	for (size_t i = 0; i < bases.count; i++) {
 		if (present[i])
@@ -110,7 +158,7 @@ static int check_references(struct decision *d)
 {
 	cleanup_strings struct strings bases = { .items = NULL };
 	cleanup_free bool *present = NULL;
-	struct cache_result failure;
+	struct presence_answer answer;
 	char why[STORE_PATH_SIZE + 128];
 	int rc = plan_outside_references(d->plan, &bases);
 
@@ -120,11 +168,12 @@ static int check_references(struct decision *d)
 	if (rc != 0)
 		return rc;
 	present = calloc(bases.count + 1, sizeof(*present));
-	rc = present ? presence_ask(d->request->cache, &bases, present,
-	                            &failure)
-	             : -ENOMEM;
+	if (!present)
+		return fail(strerror(ENOMEM));
+	answer = (struct presence_answer){ .present = present };
+	rc = ask_presence(d, &bases, NULL, &answer);
 	if (rc != 0)
-		return say_cache_failure(rc, &failure);
+		return rc;
 	for (size_t i = 0; i < bases.count; i++) {
 		if (present[i])
 			continue;
@@ -157,11 +206,13 @@ static int mark_all(struct decision *d)
 	return d->request->is_alone ? check_references(d) : 0;
 }
 
-int decide(const struct decide_request *request, struct plan *ret_plan)
+int decide(const struct decide_request *request, struct plan *ret_plan,
+           bool *ret_needs_cache_info)
 {
 	struct decision d = { .request = request, .plan = ret_plan };
 	int rc = mark_all(&d);
 
 	trust_clear(&d.upstream);
+	*ret_needs_cache_info = d.needs_cache_info;
 	return rc;
 }

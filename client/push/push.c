@@ -143,24 +143,13 @@ static int make_plan(struct push *p)
 		.daemon = p->daemon,
 		.cache = p->cache,
 		.journal = p->journal,
+		.progress = p->progress,
 		.max_age_s = p->request->recheck ? 0 : KNOWN_AGE_MAX_S,
 		.is_full = p->request->full,
 		.is_alone = p->request->no_closure,
 	};
 
-	return decide(&request, &p->plan);
-}
-
-/* Before anything is put into it. */
-static int check_cache(struct push *p)
-{
-	char why[768];
-	int rc = preflight_check(p->cache, p->config, &p->needs_cache_info, why,
-	                         sizeof(why));
-
-	if (rc != 0)
-		log_error("push: %s", why);
-	return rc;
+	return decide(&request, &p->plan, &p->needs_cache_info);
 }
 
 static void show_plan(const struct push *p)
@@ -285,8 +274,6 @@ static int run(struct push *p)
 		rc = open_cache(p);
 	if (rc == 0)
 		rc = make_plan(p);
-	if (rc == 0 && p->plan.push_count > 0)
-		rc = check_cache(p);
 	if (rc != 0)
 		return rc;
 
