@@ -5,14 +5,33 @@
 #	bench_begin "$@"             BUILD-FOLDER, default: build
 #
 # A benchmark prints ratios that were measured in one run, and says of each bar
-# whether it was held; it fails only when something could not be run.
+# whether it was held; it fails only when something could not be run.  What
+# those of pushing and pulling print, they write as JSON too: one file each in
+# NIXCACHE_BENCH_OUT, or in the folder bench of the build.
+#
+# In the environment:
+#	NIXCACHE_BENCH_RUNS=5        how often everything is run
+#	NIXCACHE_BENCH_LINKS='0ms 50ms/100mbit'  over these links
+#	NIXCACHE_BENCH_MATRIX=all    over all links that the issue is about
+#	NIXCACHE_BENCH_XZ=no         without what takes minutes to compress
 
 # shellcheck source=/dev/null
 . "$(dirname "${BASH_SOURCE[0]}")/flow.sh"
+# shellcheck source=/dev/null
+. "$(dirname "${BASH_SOURCE[0]}")/link.sh"
+
+bench_runs=${NIXCACHE_BENCH_RUNS:-5}
+bench_matrix='0ms 0ms/1gbit 0ms/100mbit 10ms 10ms/1gbit 10ms/100mbit
+50ms 50ms/1gbit 50ms/100mbit'
+bench_bars=()
+declare -A bench_caches_used=()
 
 bench_begin() {
+	local build=${1:-$flow_root/build}
+	bench_out=${NIXCACHE_BENCH_OUT:-$build/bench}
+	mkdir -p "$bench_out" && bench_out=$(cd "$bench_out" && pwd) || exit
 	flow_begin "$@"
-	tools=${1:-$flow_root/build}/tests/bench
+	tools=$build/tests/bench
 	if [[ ! -x $tools/sign_bench ]]; then
 		echo "bench: its programs are not in $tools" >&2
 		exit 1
@@ -21,8 +40,14 @@ bench_begin() {
 	echo "on $(nproc) processors, load $(cut -d ' ' -f 1 /proc/loadavg)"
 }
 
+bench_fail() {
+	echo "bench: $1" >&2
+	exit 1
+}
+
 # Credentials that no server knows.
 bench_credentials() {
+	S3_REGION=us-east-1
 	S3_KEY=K$(head -c 12 /dev/urandom | od -An -tx1 | tr -d ' \n')
 	S3_SECRET=$(head -c 30 /dev/urandom | base64)
 }
@@ -30,6 +55,7 @@ bench_credentials() {
 # bench_closure NAME VALUE...: arguments of realistic.nix; prints the top path.
 bench_closure() {
 	local arguments=()
+	nix_can_build || bench_fail 'Nix cannot build here'
 	while (($# > 0)); do
 		arguments+=(--arg "$1" "$2")
 		shift 2
@@ -39,20 +65,104 @@ bench_closure() {
 		{ cat "$nix_work/build.log" >&2; return 1; }
 }
 
-# The target that takes everything: target_port, with files in target_folder.
-bench_target() {
-	target_folder=$W/target
-	mkdir -p "$target_folder" || return
-	# Its input is a pipe that nobody writes to: it ends with this shell.
-	coproc target { exec "$tools/put_server" "$target_folder"; }
-	read -r target_port <&"${target[0]}"
+# Says what is pushed: TOP.  Sets count.
+bench_describe() {
+	local sizes
+	sizes=$(nix path-info --store "$nix_root" -rs "$1") || return
+	count=$(wc -l <<<"$sizes")
+	awk '{ sum += $2 } END {
+		printf "%d paths, NARs of %.0f MB\n", NR, sum / 1e6 }' <<<"$sizes"
 }
 
-# bench_measure WHAT COMMAND...: into the table of this benchmark.
+# The target that takes everything, as two links: direct, and quick by a proxy.
+# bench_target [KEEP]: bodies up to so many bytes can be fetched again.  Needs
+# credentials and a key for the caches.
+bench_target() {
+	local port
+	target_log=$W/target.log
+	: >"$target_log" || return
+	# Its input is a pipe that nobody writes to: it ends with this shell.
+	coproc target { exec "$tools/put_server" "$target_log" "$@"; }
+	read -r port <&"${target[0]}" &&
+		link_direct direct "127.0.0.1:$port" "$target_log" &&
+		link_begin quick "127.0.0.1:$port"
+}
+
+# bench_caches COUNT LINK...: so many caches, each with a bucket of its own.
+bench_caches() {
+	local i count=$1 link
+	shift
+	for link; do
+		for ((i = 1; i <= count; i++)); do
+			agent_s3_cache "$link$i" "s3://$link$i?endpoint=$(
+			)${link_endpoints[$link]#*//}&scheme=http&region=$S3_REGION"
+		done
+	done
+}
+
+# Sets bench_cache, one that is empty, behind the link in use.
+bench_next_cache() {
+	bench_cache=$link_name$((++bench_caches_used[$link_name]))
+}
+
+# All narinfos have come to the target: BUCKET COUNT
+bench_arrived() {
+	local found
+	found=$(grep -c "^PUT /$1/[a-z0-9]*\.narinfo 200" "$target_log")
+	((found == $2)) || bench_fail "$1 has $found narinfos of $2"
+}
+
+# What this machine remembers of caches: nothing.
+bench_forget() {
+	rm -rf "$W/state" && mkdir "$W/state" && export XDG_STATE_HOME=$W/state
+}
+
+# The links to measure over: those that were asked for, or these.
+bench_links() {
+	local links="${NIXCACHE_BENCH_LINKS:-$*}" link
+	[[ ${NIXCACHE_BENCH_MATRIX:-} != all ]] || links=$bench_matrix
+	for link in $links; do
+		if link_can "$link"; then
+			echo "$link"
+		else
+			echo "$link: skipped, $link_why" >&2
+		fi
+	done
+}
+
+# bench_measure WHAT COMMAND...: into the table of this benchmark.  Requests are
+# counted in link_log; paths says how many paths it is about.
 bench_measure() {
-	/usr/bin/python3 "$flow_root/tests/bench/measure.py" "$W/table" "$@"
+	local options=()
+	[[ ! $link_now ]] || options+=(--link "$link_now")
+	[[ ! ${link_log:-} ]] || options+=(--log "$link_log")
+	[[ ! ${link_control:-} ]] || options+=(--proxy "$link_control")
+	[[ ! ${count:-} ]] || options+=(--paths "$count")
+	/usr/bin/python3 "$flow_root/tests/bench/measure.py" \
+		"${options[@]}" "${bench_also[@]}" "$W/runs" "$@" ||
+		bench_fail "$1: exit status $?"
+}
+
+# The same for our client, whose agent works for it.
+bench_client() {
+	local what=$1 bench_also=(--agent "$NIXCACHE_AGENT_PID")
+	shift
+	bench_measure "$what" "$client" "$@"
+}
+
+# A bar for the table, see table.py.
+bench_bar() {
+	bench_bars+=("$@")
+}
+
+bench_note() {
+	bench_bars+=(--note "$*")
 }
 
 bench_table() {
-	/usr/bin/python3 "$flow_root/tests/bench/table.py" "$W/table" "$@"
+	local name
+	name=$(basename "$0" .sh)
+	/usr/bin/python3 "$flow_root/tests/bench/table.py" "$name" "$W/runs" \
+		"$bench_out/$name.json" "${bench_bars[@]}" &&
+		echo "written: $bench_out/$name.json"
 }
