@@ -314,16 +314,13 @@ static int take_results(struct inquiry *q, struct cache_result *ret_failure)
 static int submit_first(struct inquiry *q)
 {
 	struct presence_range ranges[PRESENCE_FIRST_MAX];
-	struct store_uri uri = { .kind = STORE_URI_FILE };
-	char why[128];
 	size_t count = 0;
 	int rc = 0;
 
 	if (q->question->along)
 		rc = cache_submit(q->question->cache, q->question->along);
 	/* A folder's list is a scan of it all. */
-	if (store_uri_parse(q->question->store, &uri, why, sizeof(why)) == 0 &&
-	    uri.kind == STORE_URI_S3)
+	if (cache_is_remote(q->question->cache))
 		count = presence_plan_first(q->count, ranges);
 	for (size_t i = 0; i < count && rc == 0; i++)
 		rc = submit_list(q, &ranges[i]);

@@ -259,6 +259,11 @@ int cache_next(struct cache *cache, struct cache_result *ret_result)
 	abort();
 }
 
+bool cache_is_remote(const struct cache *cache)
+{
+	return !cache->is_folder;
+}
+
 size_t cache_pending(const struct cache *cache)
 {
 	return cache->pending;

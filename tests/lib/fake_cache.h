@@ -46,6 +46,7 @@ struct cache {
 	const struct strings *objects; /* sorted; what CHECK and LIST find, NULL:
 	                                * CHECK goes by present_percent */
 	enum fake_list list;
+	bool is_folder;
 	const char *failing_key; /* whatever is asked of it; NULL: none */
 	const char *text;        /* what a GET brings; NULL: nothing there */
 	int submit_error;        /* of cache_submit(); 0: none */

@@ -213,8 +213,8 @@ def list_uploads(bucket):
 
 
 COMMANDS = {"make-bucket": make_bucket, "deny": deny, "put": put,
-            "put-many": put_many, "put-names": put_names, "get": get, "head": head,
-            "delete": delete, "list": list_objects,
+            "put-many": put_many, "put-names": put_names, "get": get,
+            "head": head, "delete": delete, "list": list_objects,
             "list-uploads": list_uploads, "is-whole": is_whole,
             "presign": presign}
 

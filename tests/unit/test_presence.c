@@ -8,9 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MANY   300 /* of which none is listed */
-#define STORE  "s3://bucket"
-#define FOLDER "file:///srv/cache"
+#define MANY  300 /* of which none is listed */
+#define STORE "s3://bucket"
 
 static const struct cache_step info = { .type = CACHE_GET,
 	                                .key = "nix-cache-info" };
@@ -259,7 +258,7 @@ static void a_folder_is_not_listed(void)
 	struct asking a;
 
 	set_up(&a, 1000);
-	a.question.store = FOLDER;
+	a.cache->is_folder = true;
 	CHECK(ask(&a) == 0);
 	CHECK(a.answer.checks == 1000 && a.answer.lists == 0);
 	tear_down(&a);
