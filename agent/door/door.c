@@ -361,10 +361,6 @@ static int prepare(struct door *door)
 	if (!door->references || !door->loaded_keys)
 		return -ENOMEM;
 	rc = prepare_rooms(door);
-	if (rc < 0)
-		return rc;
-	/* json-c asks for random numbers once, at its first object. */
-	rc = call_prepare();
 	return rc < 0 ? rc : seal_door(&door->own);
 }
 

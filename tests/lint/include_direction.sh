@@ -56,7 +56,7 @@ sodium   : agent/vault/ protocol/nix/key.c protocol/nix/key_secret.c protocol/ba
 openssl/ : protocol/base/digest.c
 seccomp  : agent/seal/
 systemd/ : agent/launcher/logind.c
-json-c/  : protocol/varlink/ client/ui/
+json-c/  : tests/
 ini.h    : agent/config
 sqlite3  : client/journal/
 archive  : client/pack/

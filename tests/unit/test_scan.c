@@ -1,5 +1,6 @@
 /* The documents of tests/data/json are read by json_corpus.c; here are the
  * limits that would make large files, and the writer that must please it. */
+#include "tests/lib/json_same.h"
 #include "tests/lib/test.h"
 
 #include "protocol/varlink/json_write.h"
@@ -11,9 +12,9 @@
 
 #define TEXT_MAX ((size_t)2 * 1024 * 1024)
 
-static int scan_text(const char *text)
+static int scan_string(const char *text)
 {
-	return scan_check(bytes_of_text(text));
+	return json_check(bytes_of_text(text));
 }
 
 static int scan_strings(size_t count)
@@ -25,7 +26,7 @@ static int scan_strings(size_t count)
 	for (size_t i = 0; i + 1 < count; i++)
 		buffer_append_text(&b, i > 0 ? ",\"\"" : "\"\"");
 	buffer_append_text(&b, "]}");
-	return scan_check(buffer_bytes(&b));
+	return json_check(buffer_bytes(&b));
 }
 
 static void strings_are_counted_names_included(void)
@@ -45,7 +46,7 @@ static int scan_members(size_t count)
 		buffer_append_format(&b, "\"k%zu\":0", i);
 	}
 	buffer_append_char(&b, '}');
-	return scan_check(buffer_bytes(&b));
+	return json_check(buffer_bytes(&b));
 }
 
 static void members_are_counted(void)
@@ -65,17 +66,17 @@ static void the_last_member_may_repeat_none_of_the_others(void)
 		for (size_t i = 0; i + 1 < SCAN_KEYS_MAX; i++)
 			buffer_append_format(&b, "\"k%zu\":0,", i);
 		buffer_append_format(&b, "\"k%zu\":0}", twin);
-		CHECK(scan_check(buffer_bytes(&b)) == -EBADMSG);
+		CHECK(json_check(buffer_bytes(&b)) == -EBADMSG);
 	}
 }
 
 static void an_object_forgets_its_members_when_it_ends(void)
 {
-	CHECK(scan_text("{\"x\":[{\"a\":1},{\"a\":1},{\"b\":1,\"a\":1}]}") ==
+	CHECK(scan_string("{\"x\":[{\"a\":1},{\"a\":1},{\"b\":1,\"a\":1}]}") ==
 	      0);
-	CHECK(scan_text("{\"a\":{\"a\":1},\"b\":{\"a\":1}}") == 0);
-	CHECK(scan_text("{\"a\":{\"b\":1},\"a\":1}") == -EBADMSG);
-	CHECK(scan_text("{\"b\":{\"a\":1,\"c\":[{}]},\"c\":0,\"b\":0}") ==
+	CHECK(scan_string("{\"a\":{\"a\":1},\"b\":{\"a\":1}}") == 0);
+	CHECK(scan_string("{\"a\":{\"b\":1},\"a\":1}") == -EBADMSG);
+	CHECK(scan_string("{\"b\":{\"a\":1,\"c\":[{}]},\"c\":0,\"b\":0}") ==
 	      -EBADMSG);
 }
 
@@ -86,7 +87,7 @@ static void every_byte_value_in_a_string_is_judged(void)
 			           '"', (uint8_t)c, '"', '}' };
 		bool is_plain = c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
 
-		CHECK((scan_check((struct bytes){ text, sizeof(text) }) == 0) ==
+		CHECK((json_check((struct bytes){ text, sizeof(text) }) == 0) ==
 		      is_plain);
 	}
 }
@@ -100,7 +101,7 @@ static void every_byte_value_after_an_integer_is_judged(void)
 		bool is_fine = (c >= '0' && c <= '9') || c == ' ' ||
 		               c == '\t' || c == '\r' || c == '\n';
 
-		CHECK((scan_check((struct bytes){ text, sizeof(text) }) == 0) ==
+		CHECK((json_check((struct bytes){ text, sizeof(text) }) == 0) ==
 		      is_fine);
 	}
 }
@@ -137,7 +138,7 @@ static void whatever_is_written_can_be_read(void)
 		json_put_text_member(&b, "k", (struct bytes){ text, 3 });
 		buffer_append_char(&b, '}');
 		CHECK(buffer_end(&b) == 0);
-		CHECK(scan_check(buffer_bytes(&b)) == 0);
+		CHECK(json_check(buffer_bytes(&b)) == 0);
 	}
 }
 
