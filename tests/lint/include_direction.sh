@@ -53,7 +53,7 @@ tests             : protocol agent client
 libraries='
 curl/    : client/transfer/
 sodium   : agent/vault/ protocol/nix/key.c protocol/nix/key_secret.c protocol/base/text.c protocol/s3/sigv4.c
-openssl/ : protocol/base/digest.c
+openssl/ : protocol/base/digest.c protocol/base/sha256.c
 seccomp  : agent/seal/
 systemd/ : agent/launcher/logind.c
 json-c/  : tests/

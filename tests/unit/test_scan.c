@@ -8,6 +8,7 @@
 #include "protocol/varlink/utf8.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #define TEXT_MAX ((size_t)2 * 1024 * 1024)
@@ -142,6 +143,41 @@ static void whatever_is_written_can_be_read(void)
 	}
 }
 
+/* Every escape, next to everything that is none, at each place in a word. */
+static void escapes_are_read_as_json_c_reads_them(void)
+{
+	static const char *const pieces[] = {
+		"\\n",
+		"\\\"",
+		"\\\\",
+		"\\/",
+		"\\u0041",
+		"\\u00e9",
+		"\\u20AC",
+		"\\ud83d\\uDE00",
+		"a",
+		"abcdefghijklmno",
+		"\xc3\xa9",
+		"\xe2\x82\xac",
+		"\x7f",
+		"\\u007f",
+		"\xf0\x9f\x98\x80",
+		"\\u07ff",
+	};
+	const size_t count = sizeof(pieces) / sizeof(pieces[0]);
+
+	for (size_t i = 0; i < 8 * count * count; i++) {
+		char text[128];
+
+		(void)snprintf(text, sizeof(text),
+		               "{\"k\":[\"%.*s%s%s\",-0,true],\"l\":{\"m\":"
+		               "null}}",
+		               (int)(i % 8), "1234567", pieces[i / 8 % count],
+		               pieces[i / 8 / count]);
+		CHECK(json_same(bytes_of_text(text)));
+	}
+}
+
 static void text_is_escaped_and_mended(void)
 {
 	static const char want[] =
@@ -174,6 +210,8 @@ int main(void)
 		{ "every byte value after an integer is judged",
 		  every_byte_value_after_an_integer_is_judged },
 		{ "UTF-8 is what RFC 3629 says", utf8_is_what_rfc_3629_says },
+		{ "escapes are read as json-c reads them",
+		  escapes_are_read_as_json_c_reads_them },
 		{ "whatever is written can be read",
 		  whatever_is_written_can_be_read },
 		{ "text is escaped and mended", text_is_escaped_and_mended },
