@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define HASH_BYTES 20
-#define CLOSURE    600 /* every second one is there */
+#define CLOSURE    600UL /* every second one is there */
 
 /* A bucket with that closure's half, other paths, and a NAR for each. */
 struct asking {
