@@ -146,7 +146,7 @@ static struct cache_listing *make_listing(const struct cache *cache,
 			listing->is_gapless = false;
 		}
 		if (listing->count < max &&
-		    (listing->is_gapless || i % 3 != 0)) {
+		    (cache->list != FAKE_LIST_UNORDERED || i % 3 != 0)) {
 			add_object(listing, key);
 		} else {
 			left++;
