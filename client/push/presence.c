@@ -263,10 +263,10 @@ static int take_list(struct inquiry *q, struct cache_result *result,
                      struct cache_result *ret_failure)
 {
 	const struct presence_range *range = &q->lists[result->tag]->range;
-	int rc;
 
 	if (result->outcome == CACHE_OK) {
-		rc = take_page(q, range, result->listing);
+		int rc = take_page(q, range, result->listing);
+
 		cache_listing_free(result->listing);
 		return rc;
 	}

@@ -12,12 +12,12 @@
  * listed if that is cheaper than to look up what is still wanted of them, again
  * all at once, and again with what is left of that, some rounds long.
  *
- * A list request costs as much as ten to twelve lookups: at Backblaze
- * $0.004 per 1,000 and per 10,000, at AWS (S3 Standard, us-east-1) $0.005 per
- * 1,000 and $0.0004 per 1,000.  A name in a list is some 300 bytes of XML; how
- * many are asked for in the first round goes by what is wanted, so that what a
- * cache that is far too large for it sends in vain stays in proportion to the
- * lookups that follow.
+ * A list request costs as much as ten to twelve lookups: Backblaze asks $0.004
+ * for 1,000 of its class C and for 10,000 of its class B, AWS (S3 Standard)
+ * $0.005 and $0.0004 for 1,000.  A name in a list is some 270 bytes of XML; how
+ * many are asked for in the first round goes by how many are wanted, so that
+ * what a far larger cache sends in vain stays in proportion to the lookups that
+ * follow.
  */
 #include "client/push/presence_plan.h"
 
@@ -33,8 +33,8 @@
 #define PAGE_AIM     800U  /* what is expected in a page of PAGE_MAX */
 #define PAGE_SPARE   32U
 #define ROUNDS_MAX   3U
-#define DIGIT_WIDTH  (PRESENCE_END / DIGIT_COUNT)
-#define WANTED_LEAST (LIST_COST * PRESENCE_FIRST_MAX)
+#define DIGIT_WIDTH  (1ULL << (DIGIT_BITS * (PRESENCE_DIGITS - 1)))
+#define WANTED_LEAST ((size_t)LIST_COST * PRESENCE_FIRST_MAX)
 
 /* How many digits sort before c. */
 static uint64_t digits_before(char c)
@@ -65,12 +65,11 @@ uint64_t presence_position(const char *key)
 	return position;
 }
 
-/* As many as the lists' share of what is wanted would let one expect in a
- * cache that has sixteen times that, spread evenly. */
+/* As many names as a cache has there that has sixteen times what is wanted. */
 static unsigned first_page_size(size_t wanted,
                                 const struct presence_range *range)
 {
-	double digits = (double)(range->to - range->from) / DIGIT_WIDTH;
+	double digits = (double)(range->to - range->from) / (double)DIGIT_WIDTH;
 	double size = (double)wanted / 2 * digits + PAGE_SPARE;
 
 	return size < PAGE_MAX ? (unsigned)size : PAGE_MAX;

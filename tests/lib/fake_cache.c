@@ -134,7 +134,7 @@ static struct cache_listing *make_listing(const struct cache *cache,
 	if (!listing)
 		abort();
 	listing->objects = calloc(max + 1, sizeof(*listing->objects));
-	listing->is_gapless = true;
+	listing->is_gapless = cache->list != FAKE_LIST_UNORDERED;
 	for (size_t i = 0; cache->objects && i < cache->objects->count; i++) {
 		const char *key = cache->objects->items[i];
 
@@ -145,7 +145,8 @@ static struct cache_listing *make_listing(const struct cache *cache,
 				continue;
 			listing->is_gapless = false;
 		}
-		if (listing->count < max) {
+		if (listing->count < max &&
+		    (cache->list != FAKE_LIST_UNORDERED || i % 3 != 0)) {
 			add_object(listing, key);
 		} else {
 			left++;

@@ -16,6 +16,7 @@ enum fake_list {
 	FAKE_LIST_REFUSED,       /* CACHE_FAILED */
 	FAKE_LIST_LOCKED,        /* likewise: there is no agent to be asked */
 	FAKE_LIST_FROM_START,    /* after is ignored */
+	FAKE_LIST_UNORDERED,     /* a page has any names */
 	FAKE_LIST_SHORT,         /* one name a page, and always a token */
 	FAKE_LIST_EMPTY,         /* none, and always a token */
 	FAKE_LIST_FIRST_REFUSED, /* the first of them only */

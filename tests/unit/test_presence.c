@@ -231,9 +231,10 @@ static void a_step_goes_along_with_the_first(void)
 	CHECK(ask(&a) == 0);
 	CHECK(a.cache->count == 4 && a.answer.checks == 3);
 	CHECK(a.cache->steps[0].step.type == CACHE_GET);
-	for (size_t i = 1; i < 4; i++)
+	for (size_t i = 1; i < 4; i++) {
 		CHECK(a.cache->steps[i].submitted_at <
 		      a.cache->steps[0].answered_at);
+	}
 	CHECK(a.answer.has_along && a.answer.along.outcome == CACHE_OK);
 	CHECK(a.answer.along.response.len == strlen(a.cache->text));
 	tear_down(&a);

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LIST_COST    12 /* lookups */
+#define LIST_COST    12UL /* lookups */
 #define LAST_NARINFO "zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz.narinfo"
 
 /* Sebastiano Vigna's splitmix64. */
@@ -41,9 +41,10 @@ static void a_position_is_in_the_order_of_the_keys(void)
 		"zz",
 	};
 
-	for (size_t i = 0; i + 1 < sizeof(keys) / sizeof(keys[0]); i++)
+	for (size_t i = 0; i + 1 < sizeof(keys) / sizeof(keys[0]); i++) {
 		CHECK(presence_position(keys[i]) <=
 		      presence_position(keys[i + 1]));
+	}
 	CHECK(presence_position("") == 0);
 	CHECK(presence_position(LAST_NARINFO) == PRESENCE_END - 1);
 }
@@ -236,8 +237,8 @@ static size_t count_between(const uint64_t *positions, size_t count,
 	return find(positions, count, to) - find(positions, count, from);
 }
 
-/* Lists one range and what follows from its page; behind the part of the
- * letter n that is before the NARs come NARs without end. */
+/* Lists one range, and what follows from its page. */
+/* NOLINTNEXTLINE(misc-no-recursion): of few rounds */
 static void list_range(struct trial *t, const struct presence_range *range)
 {
 	size_t first = find(t->names, t->count, range->from);
@@ -268,7 +269,6 @@ static void list_range(struct trial *t, const struct presence_range *range)
 		struct presence_range part =
 			presence_plan_part(range, &page, parts, i);
 
-		/* NOLINTNEXTLINE(misc-no-recursion): to ROUNDS_MAX */
 		list_range(t, &part);
 	}
 }
