@@ -6,12 +6,14 @@ usage: measure.py [OPTION...] FILE WHAT COMMAND [ARGUMENT...]
   --paths N        how many store paths it was about
   --log FILE       the server's log, "METHOD PATH STATUS" a line
   --proxy SOCKET   haproxy's control socket, where that log is the proxy's
+  --received URL   asked of the target how many bytes it has received
   --agent PID      an agent that works for it: its processor time counts
 
 Appends one JSON object to FILE:
   wall, cpu    seconds; cpu of the command, what it waited for, and the agent
   peak         bytes: the largest resident set of one of its processes
   written      bytes it made dirty on a file system that has a disk
+  sent         bytes of bodies that the target has received meanwhile
   a, b, c      requests by transaction class, as Backblaze counts them: A puts,
                posts and deletes, B gets and heads of objects, C lists
 Exit status: the command's.
@@ -22,8 +24,10 @@ import os
 import socket
 import sys
 import time
+import urllib.request
 
 SETTLE_SECONDS = 10
+BLOCK = 512  # what the kernel counts a process's output in, page by page
 
 
 def arguments():
@@ -32,6 +36,7 @@ def arguments():
     parser.add_argument("--paths", type=int)
     parser.add_argument("--log")
     parser.add_argument("--proxy")
+    parser.add_argument("--received")
     parser.add_argument("--agent", type=int)
     parser.add_argument("file")
     parser.add_argument("what")
@@ -52,10 +57,9 @@ def agent_seconds(pid):
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
-def bytes_written(pid):
-    """A zombie's account is still there, that of its children within."""
-    with open(f"/proc/{pid}/io", encoding="ascii") as f:
-        return int(dict(line.split(": ") for line in f)["write_bytes"])
+def bytes_received(url):
+    with urllib.request.urlopen(url) as answer:
+        return int(answer.read())
 
 
 def sessions(control):
@@ -101,21 +105,22 @@ def count_requests(path, begin):
 def main():
     asked = arguments()
     log_begin = os.path.getsize(asked.log) if asked.log else 0
+    received = bytes_received(asked.received) if asked.received else 0
     agent_began = agent_seconds(asked.agent)
     began = time.monotonic()
     pid = os.posix_spawnp(asked.command[0], asked.command, os.environ)
-    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
-    wall = time.monotonic() - began
-    written = bytes_written(pid)
     _, status, used = os.wait4(pid, 0)
+    wall = time.monotonic() - began
     got = {
         "link": asked.link, "what": asked.what, "wall": wall,
         "cpu": used.ru_utime + used.ru_stime
         + agent_seconds(asked.agent) - agent_began,
-        "peak": used.ru_maxrss * 1024, "written": written,
+        "peak": used.ru_maxrss * 1024, "written": used.ru_oublock * BLOCK,
     }
     if asked.paths:
         got["paths"] = asked.paths
+    if asked.received:
+        got["sent"] = bytes_received(asked.received) - received
     if asked.log:
         if asked.proxy:
             settle(asked.proxy)

@@ -22,10 +22,11 @@ static size_t find_place(const struct object_table *table, const char *key)
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
-		if (strcmp(table->objects[middle]->key, key) < 0)
+		if (strcmp(table->objects[middle]->key, key) < 0) {
 			low = middle + 1;
-		else
+		} else {
 			high = middle;
+		}
 	}
 	return low;
 }
@@ -134,28 +135,29 @@ void object_table_remove(struct object_table *table, const char *key)
 	(void)pthread_mutex_unlock(&table->lock);
 }
 
-size_t object_table_list(struct object_table *table, const char *prefix,
-                         const char *after, const struct object **ret_objects,
-                         size_t max, bool *ret_is_cut)
+void object_table_list(struct object_table *table, const char *prefix,
+                       const char *after, size_t max,
+                       struct object_page *ret_page)
 {
 	const char *from = strcmp(after, prefix) > 0 ? after : prefix;
-	size_t len = strlen(prefix), count = 0;
+	size_t len = strlen(prefix);
 
-	*ret_is_cut = false;
+	ret_page->count = 0;
+	ret_page->is_cut = false;
 	(void)pthread_mutex_lock(&table->lock);
-	for (size_t i = find_place(table, from); i < table->count; i++) {
+	for (size_t i = find_place(table, from);
+	     i < table->count && !ret_page->is_cut; i++) {
 		const struct object *object = table->objects[i];
 
 		if (strncmp(object->key, prefix, len) != 0)
 			break;
 		if (strcmp(object->key, after) == 0)
 			continue;
-		if (count == max) {
-			*ret_is_cut = true;
-			break;
+		if (ret_page->count == max) {
+			ret_page->is_cut = true;
+		} else {
+			ret_page->objects[ret_page->count++] = object;
 		}
-		ret_objects[count++] = object;
 	}
 	(void)pthread_mutex_unlock(&table->lock);
-	return count;
 }

@@ -9,7 +9,8 @@
 
 #include <pthread.h>
 
-#define ETAG_LEN 32 /* without the quotes */
+#define ETAG_LEN        32 /* without the quotes */
+#define OBJECT_PAGE_MAX 1000
 
 /* bytes is NULL if only the size was kept. */
 struct body {
@@ -48,9 +49,14 @@ const struct object *object_table_find(struct object_table *table,
 
 void object_table_remove(struct object_table *table, const char *key);
 
+struct object_page {
+	const struct object *objects[OBJECT_PAGE_MAX];
+	size_t count;
+	bool is_cut; /* there are more */
+};
+
 /* The objects whose keys begin with prefix and come after the key after (may
- * be ""), at most max of them.  Returns their count; *ret_is_cut: there are
- * more. */
-size_t object_table_list(struct object_table *table, const char *prefix,
-                         const char *after, const struct object **ret_objects,
-                         size_t max, bool *ret_is_cut);
+ * be ""), at most max of them, itself at most OBJECT_PAGE_MAX. */
+void object_table_list(struct object_table *table, const char *prefix,
+                       const char *after, size_t max,
+                       struct object_page *ret_page);

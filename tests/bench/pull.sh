@@ -50,12 +50,13 @@ nix_configure "trusted-public-keys = $key_public"
 old=$(nix --version) old="nix copy ${old##* }"
 new="nix copy ${newer_nix_version:-}"
 [[ $newer_nix_bin ]] || bench_note "without a newer Nix: $newer_nix_why"
-for link in $(bench_links 50ms); do
+bench_links 50ms
+for link in "${links[@]}"; do
 	link_set "$link" || exit
 	for ((i = 1; i <= bench_runs; i++)); do
 		run_ours
 		run_nix "$old"
-		[[ ! $newer_nix_bin ]] || newer_nix run_nix "$new"
+		[[ ! $newer_nix_bin ]] || newer_nix run_nix "$new" || exit
 	done
 done
 

@@ -24,12 +24,6 @@ real_caches() {
 	done
 }
 
-run_ours() {
-	bench_forget && bench_next_cache
-	bench_client "$1" push -q --store "$nix_root" --to "$bench_cache" \
-		"$top"
-}
-
 # run_nix WHAT URL: into a cache that is new, with nothing known of it.
 run_nix() {
 	rm -rf "$W/nix-cache"
@@ -49,20 +43,22 @@ agent_start && "$client" unlock >/dev/null || exit
 link_set 50ms || exit
 for ((i = 1; i <= bench_runs; i++)); do
 	link_use real
-	run_ours 'nixcache push to radosgw'
+	bench_push 'nixcache push to radosgw' "$top"
 	link_use quick
-	run_ours 'nixcache push'
+	bench_push 'nixcache push' "$top"
 	run_nix "$old zstd" "$link_endpoint/old$i?compression=zstd"
 	bench_arrived "quick$i" "$count" && bench_arrived "old$i" "$count"
 	[[ $newer_nix_bin ]] || continue
-	newer_nix run_nix "$new zstd" "$link_endpoint/new$i?compression=zstd"
+	newer_nix run_nix "$new zstd" "$link_endpoint/new$i?compression=zstd" ||
+		exit
 	bench_arrived "new$i" "$count"
 done
 if [[ $newer_nix_bin ]]; then
 	newer_nix run_nix "$new zstd, parallel" \
-		"$link_endpoint/parallel?compression=zstd&parallel-compression=true"
+		"$link_endpoint/parallel?compression=zstd&parallel-compression=true" ||
+		exit
 	newer_nix run_nix_s3 "$new zstd, s3 multipart" multipart \
-		'compression=zstd&multipart-upload=true'
+		'compression=zstd&multipart-upload=true' || exit
 else
 	bench_note "without a newer Nix: $newer_nix_why"
 fi

@@ -15,19 +15,10 @@ quarter=$((mib / 4))
 top=$(bench_closure giantMiB "$mib") && bench_describe "$top" || exit
 small=$(bench_closure giantMiB "$quarter") || exit
 nix-store --store "$nix_root" --dump "$(nix_file "$top")" >"$W/nar" || exit
-mapfile -t links < <(bench_links)
+bench_links
 agent_config "$(bench_caches $((2 * bench_runs)) direct)" \
 	"$(bench_caches $((bench_runs * ${#links[@]})) quick)"
 agent_start && "$client" unlock >/dev/null || exit
-
-# push WHAT PATH [OPTION...]: into a cache that is new.
-push() {
-	local what=$1 path=$2
-	shift 2
-	bench_forget && bench_next_cache
-	bench_client "$what" push -q "$@" --store "$nix_root" \
-		--to "$bench_cache" "$path"
-}
 
 run_zstd() {
 	bench_measure "$what_zstd" zstd -q -T2 -3 -f -o /dev/null "$W/nar"
@@ -38,14 +29,14 @@ what="nixcache push, $mib MiB" what_small="nixcache push, $quarter MiB"
 link_use direct
 for ((i = 1; i <= bench_runs; i++)); do
 	run_zstd
-	push "$what" "$top"
-	push "$what_small" "$small"
+	bench_push "$what" "$top"
+	bench_push "$what_small" "$small"
 done
 for link in "${links[@]}"; do
 	link_use quick && link_set "$link" || exit
 	for ((i = 1; i <= bench_runs; i++)); do
 		run_zstd
-		push "$what" "$top"
+		bench_push "$what" "$top"
 	done
 done
 

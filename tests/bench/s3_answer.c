@@ -6,11 +6,10 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define NAME_SIZE     1024
-#define NUMBER_LEN    16
-#define LIST_KEYS_MAX 1000
-#define KEY_SIZE      (2 * (size_t)NAME_SIZE)
-#define COMPLETED     "<CompleteMultipartUploadResult/>"
+#define NAME_SIZE  1024
+#define NUMBER_LEN 16
+#define KEY_SIZE   (2 * (size_t)NAME_SIZE)
+#define COMPLETED  "<CompleteMultipartUploadResult/>"
 
 /* The bucket's part of a path ends at its first slash. */
 static bool is_bucket(const char *path)
@@ -130,25 +129,39 @@ static struct s3_answer answer_delete(struct store *store,
 {
 	char id[UPLOAD_ID_LEN + 1];
 
-	if (http_head_query(head, "uploadId", id, sizeof(id)))
+	if (http_head_query(head, "uploadId", id, sizeof(id))) {
 		upload_table_abort(&store->uploads, id);
-	else
+	} else {
 		object_table_remove(&store->objects, head->path);
+	}
 	return with_status(204);
 }
 
-static void print_objects(FILE *out, const struct object **objects,
-                          size_t count, size_t bucket_len)
+static void print_page(FILE *out, const struct object_page *page,
+                       size_t bucket_len)
 {
-	for (size_t i = 0; i < count; i++) {
+	(void)fprintf(out,
+	              "<ListBucketResult><KeyCount>%zu</KeyCount><IsTruncated>"
+	              "%s</IsTruncated>",
+	              page->count, page->is_cut ? "true" : "false");
+	if (page->is_cut && page->count > 0) {
+		(void)fprintf(out,
+		              "<NextContinuationToken>%s"
+		              "</NextContinuationToken>",
+		              page->objects[page->count - 1]->key + bucket_len);
+	}
+	for (size_t i = 0; i < page->count; i++) {
+		const struct object *object = page->objects[i];
+
 		(void)fprintf(out,
 		              "<Contents><Key>%s</Key><LastModified>"
 		              "2026-01-01T00:00:00.000Z</LastModified><ETag>"
 		              "&quot;%s&quot;</ETag><Size>%" PRIu64
 		              "</Size></Contents>",
-		              objects[i]->key + bucket_len, objects[i]->etag,
-		              objects[i]->body.size);
+		              object->key + bucket_len, object->etag,
+		              object->body.size);
 	}
+	(void)fputs("</ListBucketResult>", out);
 }
 
 /* The value of a parameter that is a key, behind the bucket. */
@@ -180,39 +193,26 @@ static void prefix_of(const struct http_head *head, char *out, size_t size)
 static size_t page_size(const struct http_head *head)
 {
 	char number[NUMBER_LEN];
-	size_t asked = LIST_KEYS_MAX;
+	size_t asked = OBJECT_PAGE_MAX;
 
 	if (http_head_query(head, "max-keys", number, sizeof(number)))
 		asked = strtoul(number, NULL, 10);
-	return asked < LIST_KEYS_MAX ? asked : LIST_KEYS_MAX;
+	return asked < OBJECT_PAGE_MAX ? asked : OBJECT_PAGE_MAX;
 }
 
 static void print_list(struct store *store, const struct http_head *head,
                        FILE *out)
 {
-	const struct object *objects[LIST_KEYS_MAX];
+	struct object_page page;
 	char prefix[KEY_SIZE], after[KEY_SIZE];
-	size_t bucket_len = strcspn(head->path, "/") + 1, count;
-	bool is_cut;
 
 	prefix_of(head, prefix, sizeof(prefix));
 	key_of(head, "continuation-token", after, sizeof(after));
 	if (!after[0])
 		key_of(head, "start-after", after, sizeof(after));
-	count = object_table_list(&store->objects, prefix, after, objects,
-	                          page_size(head), &is_cut);
-	(void)fprintf(out,
-	              "<ListBucketResult><KeyCount>%zu</KeyCount><IsTruncated>"
-	              "%s</IsTruncated>",
-	              count, is_cut ? "true" : "false");
-	if (is_cut && count > 0) {
-		(void)fprintf(out,
-		              "<NextContinuationToken>%s"
-		              "</NextContinuationToken>",
-		              objects[count - 1]->key + bucket_len);
-	}
-	print_objects(out, objects, count, bucket_len);
-	(void)fputs("</ListBucketResult>", out);
+	object_table_list(&store->objects, prefix, after, page_size(head),
+	                  &page);
+	print_page(out, &page, strcspn(head->path, "/") + 1);
 }
 
 static void print_uploads(struct store *store, const struct http_head *head,
@@ -251,12 +251,13 @@ static struct s3_answer answer_list(struct store *store,
 
 	if (!out)
 		return with_status(500);
-	if (http_head_query(head, "uploadId", id, sizeof(id)))
+	if (http_head_query(head, "uploadId", id, sizeof(id))) {
 		rc = print_parts(store, id, out);
-	else if (http_head_query(head, "uploads", NULL, 0))
+	} else if (http_head_query(head, "uploads", NULL, 0)) {
 		print_uploads(store, head, out);
-	else
+	} else {
 		print_list(store, head, out);
+	}
 	answer = with_text(out, &text, &len);
 	if (rc < 0) {
 		s3_answer_clear(&answer);

@@ -5,7 +5,8 @@ usage: table.py NAME FILE OUT [BAR...]
   --faster LINK OURS THEIRS MIN     theirs takes at least so many times as long
   --within LINK OURS THEIRS MAX     ours takes at most so many times theirs;
                                     THEIRS may be "A + B" or "max: A, B"
-  --most LINK WHAT MEASURE MAX      no run of it has more of that measure
+  --most LINK WHAT MEASURE MAX      no run of it has more of that measure (of a
+                                    time: the median has not)
   --flat LINK OURS OTHER MEASURE MAX  ours has at most so many times the other's
   --note TEXT                       printed, and kept
 
@@ -19,7 +20,8 @@ import statistics
 import sys
 
 UNITS = {"wall": (1, "s"), "cpu": (1, "s"), "peak": (1 << 20, "MiB"),
-         "written": (1 << 20, "MiB"), "wall_per_path": (1e-3, "ms"),
+         "written": (1 << 20, "MiB"), "sent": (1 << 20, "MiB"),
+         "wall_per_path": (1e-3, "ms"),
          "a": (1, ""), "b": (1, ""), "c": (1, "")}
 
 
@@ -65,23 +67,30 @@ def cell(runs, measure, width, places=0):
     return f"{value:{width}.{places}f}"
 
 
+def times(runs, first, measure):
+    return median_and_spread([a[measure] / b[measure]
+                              for a, b in zip(runs, first) if b[measure]]
+                             or [0])
+
+
 def show(runs):
     for link, kinds in runs.links.items():
         count = max(map(len, kinds.values()))
         print(f"{link or 'here'}, medians of {count} "
               f"{'run' if count == 1 else 'runs'}:")
         print(f"  {'':32} {'wall s':>8} {'cpu s':>7} {'peak MiB':>8}"
-              f" {'disk MiB':>8} {'A':>6} {'B':>6} {'C':>4}"
-              "  times the first (spread)")
-        first = [r["wall"] for r in next(iter(kinds.values()))]
+              f" {'disk MiB':>8} {'sent MiB':>8} {'A':>6} {'B':>6} {'C':>4}"
+              "  times the first: wall (spread), cpu")
+        first = next(iter(kinds.values()))
         for what, all_of in kinds.items():
-            ratio, low, high = median_and_spread(
-                [run["wall"] / f for run, f in zip(all_of, first)])
+            ratio, low, high = times(all_of, first, "wall")
             print(f"  {what:32} {cell(all_of, 'wall', 8, 2)}"
                   f" {cell(all_of, 'cpu', 7, 2)} {cell(all_of, 'peak', 8)}"
-                  f" {cell(all_of, 'written', 8, 1)} {cell(all_of, 'a', 6)}"
+                  f" {cell(all_of, 'written', 8, 1)}"
+                  f" {cell(all_of, 'sent', 8)} {cell(all_of, 'a', 6)}"
                   f" {cell(all_of, 'b', 6)} {cell(all_of, 'c', 4)}"
-                  f"  {ratio:6.2f} ({low:.2f} - {high:.2f})")
+                  f"  {ratio:6.2f} ({low:.2f} - {high:.2f}),"
+                  f" {times(all_of, first, 'cpu')[0]:.2f}")
 
 
 def ratio_bar(runs, link, ours, theirs, limit, is_faster):
@@ -100,11 +109,13 @@ def ratio_bar(runs, link, ours, theirs, limit, is_faster):
 
 
 def most_bar(runs, link, what, measure, limit):
-    value = max(runs.of(link, what, measure))
+    is_time = measure in ("wall", "cpu")
+    value = (statistics.median if is_time else max)(
+        runs.of(link, what, measure))
     scale, unit = UNITS[measure]
     return value, value <= limit * scale, (
-        f"{what}: {measure} {value / scale:.2f} {unit} "
-        f"(at most {limit:g})").replace("  ", " ")
+        f"{what}: {measure} {value / scale:.4g}{' ' if unit else ''}{unit} "
+        f"(at most {limit:g})")
 
 
 def flat_bar(runs, link, ours, other, measure, limit):

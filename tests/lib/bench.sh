@@ -52,17 +52,37 @@ bench_credentials() {
 	S3_SECRET=$(head -c 30 /dev/urandom | base64)
 }
 
+# Reads a closure once, so that neither the disk nor its access times are in the
+# first measurement only.
+bench_warm() {
+	nix-store --store "$nix_root" -qR "$1" |
+		xargs nix-store --store "$nix_root" --export >/dev/null
+}
+
 # bench_closure NAME VALUE...: arguments of realistic.nix; prints the top path.
 bench_closure() {
-	local arguments=()
+	local arguments=() top
 	nix_can_build || bench_fail 'Nix cannot build here'
 	while (($# > 0)); do
 		arguments+=(--arg "$1" "$2")
 		shift 2
 	done
-	nix-build "$flow_root/tests/bench/realistic.nix" --store "$nix_root" \
-		--no-out-link "${arguments[@]}" 2>"$nix_work/build.log" ||
+	top=$(nix-build "$flow_root/tests/bench/realistic.nix" \
+		--store "$nix_root" --no-out-link "${arguments[@]}" \
+		2>"$nix_work/build.log") ||
 		{ cat "$nix_work/build.log" >&2; return 1; }
+	bench_warm "$top" && echo "$top"
+}
+
+# bench_paths COUNT SEED: small paths that refer to each other, without a build;
+# prints the first one, whose closure is all of them.
+bench_paths() {
+	local said=$nix_work/registration top
+	mkdir -p "$nix_root/nix/store" &&
+		/usr/bin/python3 "$flow_root/tests/bench/paths.py" \
+			"$nix_root" "$@" >"$said" &&
+		nix-store --store "$nix_root" --load-db <"$said" &&
+		read -r top <"$said" && bench_warm "$top" && echo "$top"
 }
 
 # Says what is pushed: TOP.  Sets count.
@@ -79,11 +99,11 @@ bench_describe() {
 # credentials and a key for the caches.
 bench_target() {
 	local port
-	target_log=$W/target.log
+	target_log=$W/target.log target_url=
 	: >"$target_log" || return
 	# Its input is a pipe that nobody writes to: it ends with this shell.
 	coproc target { exec "$tools/put_server" "$target_log" "$@"; }
-	read -r port <&"${target[0]}" &&
+	read -r port <&"${target[0]}" && target_url=http://127.0.0.1:$port &&
 		link_direct direct "127.0.0.1:$port" "$target_log" &&
 		link_begin quick "127.0.0.1:$port"
 }
@@ -117,15 +137,16 @@ bench_forget() {
 	rm -rf "$W/state" && mkdir "$W/state" && export XDG_STATE_HOME=$W/state
 }
 
-# The links to measure over: those that were asked for, or these.
+# Sets links: those that were asked for, or these.
 bench_links() {
-	local links="${NIXCACHE_BENCH_LINKS:-$*}" link
-	[[ ${NIXCACHE_BENCH_MATRIX:-} != all ]] || links=$bench_matrix
-	for link in $links; do
+	local wanted="${NIXCACHE_BENCH_LINKS:-$*}" link
+	[[ ${NIXCACHE_BENCH_MATRIX:-} != all ]] || wanted=$bench_matrix
+	links=()
+	for link in $wanted; do
 		if link_can "$link"; then
-			echo "$link"
+			links+=("$link")
 		else
-			echo "$link: skipped, $link_why" >&2
+			bench_note "$link was skipped: $link_why"
 		fi
 	done
 }
@@ -137,6 +158,8 @@ bench_measure() {
 	[[ ! $link_now ]] || options+=(--link "$link_now")
 	[[ ! ${link_log:-} ]] || options+=(--log "$link_log")
 	[[ ! ${link_control:-} ]] || options+=(--proxy "$link_control")
+	# The real S3 server does not tell.
+	[[ ${link_name:-real} == real ]] || options+=(--received "$target_url")
 	[[ ! ${count:-} ]] || options+=(--paths "$count")
 	/usr/bin/python3 "$flow_root/tests/bench/measure.py" \
 		"${options[@]}" "${bench_also[@]}" "$W/runs" "$@" ||
@@ -148,6 +171,16 @@ bench_client() {
 	local what=$1 bench_also=(--agent "$NIXCACHE_AGENT_PID")
 	shift
 	bench_measure "$what" "$client" "$@"
+}
+
+# bench_push WHAT TOP [OPTION...]: into bench_cache, which is new unless
+# bench_cache_stays is set; so is what this machine remembers.
+bench_push() {
+	local what=$1 path=$2
+	shift 2
+	[[ ${bench_cache_stays:-} ]] || { bench_forget && bench_next_cache; }
+	bench_client "$what" push -q --store "$nix_root" --to "$bench_cache" \
+		"$@" "$path"
 }
 
 # A bar for the table, see table.py.
