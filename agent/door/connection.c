@@ -7,6 +7,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* A batch of URLs; more is given back when it has been sent. */
+#define OUT_KEPT ((size_t)256 * 1024)
+
 void connection_open(struct connection *c, int owned_fd,
                      const struct peer *peer)
 {
@@ -71,7 +74,11 @@ int connection_flush(struct connection *c)
 		c->out_done += (size_t)n;
 		c->deadline_ms = 0;
 	}
-	buffer_clear(&c->out); /* wipes: it may have held URLs */
+	if (c->out.capacity > OUT_KEPT) {
+		buffer_clear(&c->out);
+	} else {
+		buffer_take_back(&c->out, 0); /* it may have held URLs */
+	}
 	c->out_done = 0;
 	c->work.out_mark = 0;
 	return c->is_ending ? -ECONNRESET : 0;

@@ -15,7 +15,7 @@
 static int finish(struct connection *c, int rc)
 {
 	if (c->work.is_oneway && rc == 0)
-		c->out.len = c->work.out_mark;
+		buffer_take_back(&c->out, c->work.out_mark);
 	work_clear(&c->work);
 	return rc;
 }

@@ -179,7 +179,7 @@ static void step_connections(struct door *door, const struct pollfd *fds)
 {
 	struct connection *ready[CONNECTIONS_MAX];
 	const long long now_ms = clock_boot_ms();
-	const long long end_ns = share_clock_ns() + SHARE_TURN_NS;
+	long long now_ns, end_ns;
 	size_t count = 0;
 
 	for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
@@ -191,18 +191,21 @@ static void step_connections(struct door *door, const struct pollfd *fds)
 		     connection_is_late(c, now_ms)))
 			ready[count++] = c;
 	}
+	if (count == 0)
+		return;
 	share_order(door, ready, count);
-	for (size_t i = 0; i < count; i++) {
+	now_ns = share_clock_ns();
+	end_ns = now_ns + SHARE_TURN_NS;
+	for (size_t i = 0; i < count && (i == 0 || now_ns < end_ns); i++) {
 		struct connection *c = ready[i];
-		const long long start_ns = share_clock_ns();
+		const long long start_ns = now_ns;
 
-		if (i > 0 && start_ns >= end_ns)
-			return;
 		if (c->fd < 0) /* another one's step has ended it */
 			continue;
 		clients_step(door, c, fds[c - door->connections].revents,
-		             now_ms);
-		c->spent_ns += share_clock_ns() - start_ns;
+		             now_ms, now_ns);
+		now_ns = share_clock_ns();
+		c->spent_ns += now_ns - start_ns;
 		/* The vault works meanwhile. */
 		step_feed(door);
 	}
@@ -358,10 +361,6 @@ static int prepare(struct door *door)
 	if (!door->references || !door->loaded_keys)
 		return -ENOMEM;
 	rc = prepare_rooms(door);
-	if (rc < 0)
-		return rc;
-	/* json-c asks for random numbers once, at its first object. */
-	rc = call_prepare();
 	return rc < 0 ? rc : seal_door(&door->own);
 }
 

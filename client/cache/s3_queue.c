@@ -2,7 +2,8 @@
  *
  * A request is in one of four places, first come first served in each:
  *
- *   ready    until one of in_flight_max slots is free and it has a URL;
+ *   ready    until one of in_flight_max slots is free, the pace (s3_pace.h)
+ *            allows one more, and it has a URL;
  *   slot     until the transfer room has its result;
  *   waiting  for its time, after a failure that another try may mend;
  *   done     until s3_queue_next() hands its reply out.
@@ -17,12 +18,18 @@
  * A download that broke in the middle goes on where it broke, and only tries
  * that brought nothing are counted.
  *
+ * Against the pace count only requests that are young: a server that has too
+ * much to do says so at once.  So neither a large part nor a download whose
+ * reader has to wait for another one can hold the last place there is.
+ *
  * What ends a request: an answer that another try cannot change, the last of
- * RETRY_TRIES_MAX tries, an agent that gives no URL, or a sink that nobody
- * reads any more.
+ * RETRY_FAILURES_MAX failures, a server that has been too busy for all for too
+ * long (retry.h), an agent that gives no URL, or a sink that nobody reads any
+ * more.
  */
 #include "client/cache/s3_queue.h"
 
+#include "client/cache/s3_pace.h"
 #include "client/cache/s3_request.h"
 #include "protocol/base/cleanup.h"
 #include "protocol/base/fd.h"
@@ -35,6 +42,7 @@
 #define PRESIGN_MAX       64U
 #define CONNECTIONS_USUAL 32U
 #define WAIT_AGAIN_MS     1000
+#define YOUNG_MS          2000
 
 struct s3_queue {
 	struct agent *agent;
@@ -46,6 +54,7 @@ struct s3_queue {
 	struct s3_request *slots[S3_QUEUE_IN_FLIGHT_MAX];
 	unsigned in_flight_max;
 	unsigned in_flight;
+	struct s3_pace pace;
 	size_t pending;
 
 	/* One call to the agent. */
@@ -71,6 +80,8 @@ int s3_queue_open(struct agent *agent, const char *cache, unsigned connections,
 	q->in_flight_max = connections ? connections : CONNECTIONS_USUAL;
 	if (q->in_flight_max > S3_QUEUE_IN_FLIGHT_MAX)
 		q->in_flight_max = S3_QUEUE_IN_FLIGHT_MAX;
+
+	s3_pace_init(&q->pace, q->in_flight_max);
 
 	options.connections = q->in_flight_max;
 	rc = transfer_open(&options, &q->transfer);
@@ -124,17 +135,60 @@ static void refuse(struct s3_queue *q, struct s3_request *r,
 	finish(q, r);
 }
 
+/* What of the pace is taken, or about to be. */
+struct taken {
+	unsigned young;
+	long long oldest_ms; /* the oldest of these began then */
+};
+
+static struct taken count_young(const struct s3_queue *q, long long now_ms)
+{
+	struct taken taken = { .oldest_ms = now_ms };
+
+	for (unsigned i = 0; i < q->in_flight_max; i++) {
+		const struct s3_request *r = q->slots[i];
+
+		if (!r || r->begun_ms <= now_ms - YOUNG_MS)
+			continue;
+		taken.young++;
+		if (r->begun_ms < taken.oldest_ms)
+			taken.oldest_ms = r->begun_ms;
+	}
+	return taken;
+}
+
+/* How many may begin now; with none, *ret_when_ms is when one may, unless an
+ * answer comes first. */
+static unsigned count_room(const struct s3_queue *q, long long now_ms,
+                           long long *ret_when_ms)
+{
+	const unsigned slots = q->in_flight_max - q->in_flight;
+	const unsigned window = s3_pace_window(&q->pace);
+	const struct taken taken = count_young(q, now_ms);
+	const long long resume_ms = s3_pace_resume_ms(&q->pace);
+	unsigned room = window > taken.young ? window - taken.young : 0;
+
+	*ret_when_ms = LLONG_MAX;
+	if (slots == 0)
+		return 0;
+	*ret_when_ms = room > 0 ? now_ms : taken.oldest_ms + YOUNG_MS;
+	if (resume_ms > *ret_when_ms)
+		*ret_when_ms = resume_ms;
+	if (*ret_when_ms > now_ms)
+		return 0;
+	return room < slots ? room : slots;
+}
+
 /* Fills the batch with the ready requests that need a URL now. */
-static size_t gather(struct s3_queue *q)
+static size_t gather(struct s3_queue *q, unsigned room)
 {
 	struct s3_requests kept = { .head = NULL };
-	unsigned slots = q->in_flight_max - q->in_flight;
 	struct s3_request *r;
 	size_t count = 0;
 
 	for (unsigned i = 0; (r = s3_requests_pop(&q->ready)); i++) {
 		if (count < PRESIGN_MAX && !s3_request_has_url(r) &&
-		    (!r->call.sink || i < slots))
+		    (!r->call.sink || i < room))
 			q->batch[count++] = r;
 		s3_requests_push(&kept, r);
 	}
@@ -185,10 +239,10 @@ static void refuse_all(struct s3_queue *q, const struct agent_error *error)
 		refuse(q, r, error);
 }
 
-static int presign_ready(struct s3_queue *q)
+static int presign_ready(struct s3_queue *q, unsigned room)
 {
 	struct agent_error error = { .exit_status = 1 };
-	size_t count = gather(q);
+	size_t count = gather(q, room);
 	int rc;
 
 	rc = ask(q, 0, count, &error);
@@ -224,8 +278,12 @@ static int send_first(struct s3_queue *q)
 	if (rc < 0)
 		return rc;
 	(void)s3_requests_pop(&q->ready);
+	r->begun_ms = clock_boot_ms();
+	if (r->trial.retry.tries == 0)
+		r->trial.retry.since_ms = r->begun_ms;
 	q->slots[slot] = r;
 	q->in_flight++;
+	r->under_way = count_young(q, r->begun_ms).young;
 	return 0;
 }
 
@@ -244,15 +302,38 @@ static void wake_waiting(struct s3_queue *q)
 
 static int start_ready(struct s3_queue *q)
 {
+	long long when_ms;
+	unsigned room;
+
 	wake_waiting(q);
-	while (q->ready.head && q->in_flight < q->in_flight_max) {
-		int rc = s3_request_has_url(q->ready.head) ? send_first(q)
-		                                           : presign_ready(q);
+	while (q->ready.head &&
+	       (room = count_room(q, clock_boot_ms(), &when_ms)) > 0) {
+		int rc = s3_request_has_url(q->ready.head)
+		                 ? send_first(q)
+		                 : presign_ready(q, room);
 
 		if (rc < 0)
 			return rc;
 	}
 	return 0;
+}
+
+/* Judges a try, and what it says of all others. */
+static enum s3_verdict weigh(struct s3_queue *q, struct s3_request *r,
+                             struct transfer_result *result)
+{
+	const struct retry_times times = { .now_ms = clock_boot_ms(),
+		                           .success_ms = q->pace.success_ms };
+	const struct s3_answer answer = {
+		.begun_ms = r->begun_ms,
+		.now_ms = times.now_ms,
+		.under_way = r->under_way,
+		.result = result,
+	};
+	enum s3_verdict verdict = s3_trial_judge(&r->trial, result, &times);
+
+	s3_pace_note(&q->pace, &answer);
+	return verdict;
 }
 
 /* Ends a try; the result's response is taken or cleared. */
@@ -261,7 +342,7 @@ static void judge(struct s3_queue *q, struct s3_request *r,
 {
 	if (r->call.sink)
 		s3_request_note_progress(r, result);
-	switch (s3_trial_judge(&r->trial, result)) {
+	switch (weigh(q, r, result)) {
 	case S3_VERDICT_FINAL:
 		r->reply.tries = r->trial.retry.tries;
 		r->reply.is_expired = r->trial.is_expired;
@@ -295,18 +376,28 @@ static int collect(struct s3_queue *q)
 	return rc;
 }
 
-/* The time until the first waiting request is due, if that is sooner. */
+static int bounded(int timeout_ms, long long now_ms, long long when_ms)
+{
+	long long left = when_ms > now_ms ? when_ms - now_ms : 0;
+
+	if (timeout_ms >= 0 && left >= timeout_ms)
+		return timeout_ms;
+	return left < INT_MAX ? (int)left : INT_MAX;
+}
+
+/* The time until the first waiting request is due, or a ready one may begin, if
+ * that is sooner. */
 static int bounded_wait_ms(const struct s3_queue *q, int timeout_ms)
 {
-	long long now = clock_boot_ms();
+	long long now_ms = clock_boot_ms(), when_ms;
 
 	if (q->done.head)
 		return 0;
-	for (const struct s3_request *r = q->waiting.head; r; r = r->next) {
-		long long left = r->due_ms > now ? r->due_ms - now : 0;
-
-		if (timeout_ms < 0 || left < timeout_ms)
-			timeout_ms = left < INT_MAX ? (int)left : INT_MAX;
+	for (const struct s3_request *r = q->waiting.head; r; r = r->next)
+		timeout_ms = bounded(timeout_ms, now_ms, r->due_ms);
+	if (q->ready.head) {
+		(void)count_room(q, now_ms, &when_ms);
+		timeout_ms = bounded(timeout_ms, now_ms, when_ms);
 	}
 	return timeout_ms;
 }

@@ -9,9 +9,9 @@
 /* Without e, o, u and t (Nix, src/libutil/hash.cc). */
 static const char digits[] = "0123456789abcdfghijklmnpqrsvwxyz";
 
-/* 0..31, or -1.  A table, since every store path that is signed has its 32
- * digits looked at twice, by the door and by the vault. */
-static int digit_value(char c)
+/* A table, since every store path that is signed has its 32 digits looked at
+ * twice, by the door and by the vault. */
+int nix32_value(char c)
 {
 	static const int8_t values_and_one[UINT8_MAX + 1] = {
 		['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,
@@ -28,7 +28,13 @@ static int digit_value(char c)
 
 int nix32_is_digit(char c)
 {
-	return digit_value(c) >= 0;
+	return nix32_value(c) >= 0;
+}
+
+char nix32_digit(unsigned value)
+{
+	assert(value < sizeof(digits) - 1);
+	return digits[value];
 }
 
 /* The bytes are one little-endian number whose most significant digit is
@@ -64,7 +70,7 @@ static int check_digits(const char *text, size_t text_len, size_t len)
 
 	/* The first digit may have more bits than are left for it. */
 	top_bits = len * 8 - (text_len - 1) * DIGIT_BITS;
-	if ((unsigned)digit_value(text[0]) >> top_bits != 0)
+	if ((unsigned)nix32_value(text[0]) >> top_bits != 0)
 		return -EINVAL;
 	return 0;
 }
@@ -80,7 +86,7 @@ int nix32_decode(const char *text, size_t text_len, uint8_t *out, size_t len)
 	memset(out, 0, len);
 	for (size_t i = 0; i < text_len; i++) {
 		size_t bit = (text_len - 1 - i) * DIGIT_BITS;
-		unsigned value = (unsigned)digit_value(text[i]) << bit % 8;
+		unsigned value = (unsigned)nix32_value(text[i]) << bit % 8;
 
 		out[bit / 8] |= (uint8_t)value;
 		if (bit / 8 + 1 < len)

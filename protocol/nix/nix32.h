@@ -12,6 +12,10 @@
 /* True for the 32 digits 0-9 a-z without e o u t. */
 int nix32_is_digit(char c);
 
+/* 0..31, or -1 if it is no digit; digits sort as their values do. */
+int nix32_value(char c);
+char nix32_digit(unsigned value); /* value < 32 */
+
 /* out holds NIX32_LEN(len)+1 and is ended by a NUL. */
 void nix32_encode(const uint8_t *in, size_t len, char *out);
 

@@ -5,8 +5,6 @@
 #include "protocol/varlink/interface.h"
 #include "protocol/varlink/json_write.h"
 
-#include <json-c/json.h>
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +12,7 @@
 void presign_call_clear(struct presign_call *presign)
 {
 	free(presign->requests);
-	(void)json_object_put(presign->texts);
+	json_tree_put(presign->texts);
 	*presign = (struct presign_call){ .requests = NULL };
 }
 
@@ -64,7 +62,8 @@ static void get_listing(struct record *record,
 }
 
 /* 0 means "not given" in a request, so it may not be said. */
-static int decode_request(struct json_object *object, struct record *record,
+static int decode_request(const struct json_value *object,
+                          struct record *record,
                           struct s3_object_request *request)
 {
 	struct bytes operation;
@@ -105,7 +104,7 @@ static int decode_requests(struct record *batch, struct record *item,
 
 	presign->count = count;
 	for (size_t i = 0; i < count; i++) {
-		struct json_object *object =
+		const struct json_value *object =
 			record_item(batch, BATCH_FIELD_ITEMS, i);
 		int rc;
 
@@ -134,7 +133,7 @@ int presign_call_decode(const struct varlink_call *call,
 	if (rc == 0)
 		rc = decode_requests(&batch, &item, &presign);
 	if (rc == 0) {
-		presign.texts = json_object_get(call->parameters);
+		presign.texts = json_tree_get(call->tree);
 		*ret_presign = presign;
 		return CALL_OK;
 	}
@@ -259,8 +258,7 @@ static bool is_visible(const char *text, bool may_space)
 	return true;
 }
 
-static void get_header(struct record *record, const char *name,
-                       struct json_object *value,
+static void get_header(struct record *record, const struct json_value *member,
                        struct agent_signed_request *response)
 {
 	struct agent_header *header =
@@ -268,38 +266,38 @@ static void get_header(struct record *record, const char *name,
 	const char *text;
 
 	if (response->header_count == AGENT_HEADERS_MAX ||
-	    !json_object_is_type(value, json_type_string)) {
+	    member->kind != JSON_TEXT) {
 		record_refuse(record, SIGNED_FIELD_HEADERS);
 		return;
 	}
 
-	text = json_object_get_string(value);
-	if (name[0] == '\0' || strlen(name) >= sizeof(header->name) ||
-	    strlen(text) >= sizeof(header->value) || !is_visible(name, false) ||
-	    strchr(name, ':') || !is_visible(text, true)) {
+	text = member->text;
+	if (member->name_len == 0 || member->name_len >= sizeof(header->name) ||
+	    member->text_len >= sizeof(header->value) ||
+	    !is_visible(member->name, false) || strchr(member->name, ':') ||
+	    !is_visible(text, true)) {
 		record_refuse(record, SIGNED_FIELD_HEADERS);
 		return;
 	}
-	memcpy(header->name, name, strlen(name) + 1);
-	memcpy(header->value, text, strlen(text) + 1);
+	memcpy(header->name, member->name, member->name_len + 1);
+	memcpy(header->value, text, member->text_len + 1);
 	response->header_count++;
 }
 
 static void get_headers(struct record *record,
                         struct agent_signed_request *response)
 {
-	struct json_object *map = record->values[SIGNED_FIELD_HEADERS];
-	struct json_object_iterator at = json_object_iter_begin(map);
-	struct json_object_iterator end = json_object_iter_end(map);
+	const struct json_value *map = record->values[SIGNED_FIELD_HEADERS];
+	const struct json_value *member = json_first(map);
 
-	for (; !json_object_iter_equal(&at, &end); json_object_iter_next(&at)) {
-		get_header(record, json_object_iter_peek_name(&at),
-		           json_object_iter_peek_value(&at), response);
+	for (uint32_t i = 0; i < map->count; i++) {
+		get_header(record, member, response);
+		member = json_after(member);
 	}
 }
 
 /* 0, -ENOMEM, -EINVAL; on failure response may be half filled. */
-static int decode_response(struct json_object *object,
+static int decode_response(const struct json_value *object,
                            struct agent_signed_request *response)
 {
 	struct record record;
@@ -337,7 +335,7 @@ int presign_reply_decode(const struct varlink_reply *reply, size_t count,
 	rc = record_end(&record);
 
 	for (size_t i = 0; i < count && rc == 0; i++) {
-		struct json_object *item = record_item(&record, 0, i);
+		const struct json_value *item = record_item(&record, 0, i);
 
 		rc = item ? decode_response(item, &ret_responses[i])
 		          : record_end(&record);

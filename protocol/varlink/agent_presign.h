@@ -7,7 +7,7 @@ struct presign_call {
 	char cache[AGENT_CACHE_NAME_MAX + 1];
 	struct s3_object_request *requests; /* owned; 1..AGENT_BATCH_MAX */
 	size_t count;
-	struct json_object *texts; /* owned: what the requests borrow from */
+	struct json_tree *texts; /* owned: what the requests borrow from */
 };
 
 /* CALL_OK, CALL_E_REFUSED, -ENOMEM.  Checks types and that numbers fit, not

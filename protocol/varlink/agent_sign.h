@@ -3,8 +3,10 @@
 
 #include "protocol/varlink/agent_method.h"
 
+struct json_tree;
+
 struct sign_path {
-	char *store_path; /* owned; as sent: not yet checked against a store */
+	char *store_path; /* as sent: not yet checked against a store */
 	struct nix_hash nar_hash;
 	uint64_t nar_size;         /* not 0 */
 	struct strings references; /* full paths as sent, sorted, unique */
@@ -14,6 +16,9 @@ struct sign_call {
 	char cache[AGENT_CACHE_NAME_MAX + 1];
 	struct sign_path *paths; /* owned; 1..AGENT_BATCH_MAX */
 	size_t count;
+	/* owned: what the paths borrow from */
+	char **references; /* of all paths, one after the other */
+	struct json_tree *texts;
 };
 
 /* CALL_OK, CALL_E_REFUSED, -ENOMEM.  Borrows nothing from the call. */

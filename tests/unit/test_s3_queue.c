@@ -59,13 +59,35 @@ static void the_eighth_failure_is_the_last(void)
 		replies[i].match = NULL;
 	for (size_t i = 0; i < 9; i++) {
 		replies[i] = (struct http_reply){
-			.answer = STAGE_BODY("503 S", STAGE_ERROR("SlowDown"))
+			.answer = STAGE_BODY("500 I",
+			                     STAGE_ERROR("InternalError"))
 		};
 	}
 	result = stage_run(&s, replies, 9, &step);
 	CHECK(result.outcome == CACHE_FAILED && result.exit_status == 1);
 	CHECK(strstr(result.error, "busy") != NULL);
 	CHECK(http_server_count(s.server) == 8);
+	stage_tear_down(&s);
+}
+
+#define SLOW_DOWN STAGE_BODY("503 S", STAGE_ERROR("SlowDown"))
+
+static void pleas_to_slow_down_use_no_tries_up(void)
+{
+	enum {
+		PLEAS = 20
+	};
+	struct http_reply replies[PLEAS + 1];
+	const struct cache_step step = { .type = CACHE_GET, .key = STAGE_NAR };
+	struct cache_result result;
+	struct stage s;
+
+	for (size_t i = 0; i < PLEAS; i++)
+		replies[i] = (struct http_reply){ .answer = SLOW_DOWN };
+	replies[PLEAS] = (struct http_reply){ .answer = STAGE_OK };
+	result = stage_run(&s, replies, PLEAS + 1, &step);
+	CHECK(result.outcome == CACHE_OK);
+	CHECK(http_server_count(s.server) == PLEAS + 1);
 	stage_tear_down(&s);
 }
 
@@ -275,6 +297,8 @@ int main(void)
 		  passing_failures_are_tried_again },
 		{ "the eighth failure is the last",
 		  the_eighth_failure_is_the_last },
+		{ "pleas to slow down use no tries up",
+		  pleas_to_slow_down_use_no_tries_up },
 		{ "a waiting retry blocks nobody",
 		  a_waiting_retry_blocks_nobody },
 		{ "URLs are asked for in batches when steps start",

@@ -40,6 +40,13 @@ static void desk_open(struct desk *desk, enum agent_method method)
 
 static void desk_close(struct desk *desk)
 {
+	struct sign_call *sign = &desk->work.sign;
+
+	/* Those of a call that was decoded are borrowed. */
+	for (size_t i = 0; i < sign->count; i++) {
+		free(sign->paths[i].store_path);
+		strings_clear(&sign->paths[i].references);
+	}
 	work_clear(&desk->work);
 	vault_link_detach(&desk->door->vault);
 	free(desk->door->references);
