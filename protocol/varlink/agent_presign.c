@@ -215,36 +215,70 @@ int presign_call_encode(const char *cache,
 	return call_end(out, mark);
 }
 
-static void put_response(struct buffer *out,
-                         const struct agent_signed_request *response)
+size_t presign_reply_begin(struct buffer *out)
 {
+	size_t mark = call_begin_reply(out, false);
+
+	json_put_key(out, "responses");
+	buffer_append_char(out, '[');
+	return mark;
+}
+
+void presign_reply_add(struct buffer *out,
+                       const struct presign_response *response)
+{
+	json_put_next(out);
 	buffer_append_char(out, '{');
 	json_put_text_member(out, "method", bytes_of_text(response->method));
-	json_put_text_member(out, "url", bytes_of_text(response->url));
+	json_put_text_member(out, "url", response->url);
 	json_put_key(out, "headers");
 	buffer_append_char(out, '{');
 	for (size_t i = 0; i < response->header_count; i++) {
 		json_put_text_member(out, response->headers[i].name,
-		                     bytes_of_text(response->headers[i].value));
+		                     response->headers[i].value);
 	}
 	buffer_append_char(out, '}');
 	json_put_int_member(out, "expiresAt", response->expires_at);
 	buffer_append_char(out, '}');
 }
 
+int presign_reply_end(struct buffer *out, size_t mark)
+{
+	buffer_append_char(out, ']');
+	return call_end(out, mark);
+}
+
+static struct presign_response
+response_of(const struct agent_signed_request *request)
+{
+	struct presign_response response = {
+		.method = request->method,
+		.url = bytes_of_text(request->url),
+		.header_count = request->header_count,
+		.expires_at = request->expires_at,
+	};
+
+	for (size_t i = 0; i < request->header_count; i++) {
+		response.headers[i] = (struct presign_header){
+			request->headers[i].name,
+			bytes_of_text(request->headers[i].value),
+		};
+	}
+	return response;
+}
+
 int presign_reply_encode(const struct agent_signed_request *responses,
                          size_t count, struct buffer *out)
 {
-	size_t mark = call_begin_reply(out, false);
+	size_t mark = presign_reply_begin(out);
 
-	json_put_key(out, "responses");
-	buffer_append_char(out, '[');
 	for (size_t i = 0; i < count; i++) {
-		json_put_next(out);
-		put_response(out, &responses[i]);
+		const struct presign_response response =
+			response_of(&responses[i]);
+
+		presign_reply_add(out, &response);
 	}
-	buffer_append_char(out, ']');
-	return call_end(out, mark);
+	return presign_reply_end(out, mark);
 }
 
 /* Printable ASCII without spaces, so that it can be put into a request line or

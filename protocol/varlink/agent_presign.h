@@ -23,8 +23,28 @@ must_check int presign_call_encode(const char *cache,
                                    const struct s3_object_request *requests,
                                    size_t count, struct buffer *out);
 
-/* Appends a whole reply: bearer tokens, so the owner of out wipes it.  As
- * frame_end(): -EMSGSIZE if the URLs of one call are too long together. */
+/* What one response says; all borrowed. */
+struct presign_header {
+	const char *name;
+	struct bytes value;
+};
+struct presign_response {
+	const char *method;
+	struct bytes url;
+	struct presign_header headers[AGENT_HEADERS_MAX];
+	size_t header_count;
+	int64_t expires_at;
+};
+
+/* A reply, response after response in the order of the call: begin returns the
+ * mark for end, which is as frame_end(): -EMSGSIZE if the URLs of one call are
+ * too long together.  Bearer tokens, so the owner of out wipes it. */
+size_t presign_reply_begin(struct buffer *out);
+void presign_reply_add(struct buffer *out,
+                       const struct presign_response *response);
+must_check int presign_reply_end(struct buffer *out, size_t mark);
+
+/* The whole, likewise. */
 must_check int
 presign_reply_encode(const struct agent_signed_request *responses, size_t count,
                      struct buffer *out);
