@@ -3,6 +3,7 @@
 #include "agent/door/gates.h"
 #include "agent/door/status.h"
 #include "agent/door/submit.h"
+#include "protocol/base/fd.h"
 #include "protocol/varlink/agent_status.h"
 #include "protocol/varlink/service.h"
 
@@ -311,11 +312,28 @@ static int refuse(struct connection *c, const struct wire_frame *frame)
 	return dispatch_fail(c, &error);
 }
 
-/* Very long upload ids may make URLs that fit into no one message. */
-static int finish_presign(struct connection *c)
+/* What the client has met at the server counts from when it has passed all
+ * gates, as the call itself. */
+static struct agent_pace note_pace(struct door *door,
+                                   const struct connection *c)
 {
+	const struct pace_client client = {
+		.place = (size_t)(c - door->connections),
+		.cache = c->work.cache,
+		.is_heard = scope_may_put(&c->scope, c->work.cache),
+	};
+	const long long now_ms = clock_boot_ms();
+
+	pace_note(door->paces, &client, &c->work.presign.pressure, now_ms);
+	return pace_share(door->paces, client.cache, now_ms);
+}
+
+/* Very long upload ids may make URLs that fit into no one message. */
+static int finish_presign(struct door *door, struct connection *c)
+{
+	const struct agent_pace pace = note_pace(door, c);
 	int rc = presign_reply_encode(c->work.urls, c->work.presign.count,
-	                              &c->out);
+	                              &pace, &c->out);
 
 	if (rc == -EMSGSIZE) {
 		const struct error_reply error =
@@ -337,7 +355,7 @@ static int reply_when_whole(struct door *door, struct connection *c)
 		                                c->work.signatures, &c->out));
 	}
 	door->custody.url_count += c->work.presign.count;
-	return finish_presign(c);
+	return finish_presign(door, c);
 }
 
 int dispatch_answer(struct door *door, struct connection *c,
