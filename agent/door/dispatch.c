@@ -3,6 +3,7 @@
 #include "agent/door/gates.h"
 #include "agent/door/status.h"
 #include "agent/door/submit.h"
+#include "protocol/base/fd.h"
 #include "protocol/varlink/agent_status.h"
 #include "protocol/varlink/service.h"
 
@@ -314,9 +315,26 @@ static int refuse(struct connection *c, const struct wire_frame *frame)
 	return dispatch_fail(c, &error);
 }
 
+/* What the client has met at the server counts from when it has passed all
+ * gates, as the call itself. */
+static struct agent_pace note_pace(struct door *door,
+                                   const struct connection *c)
+{
+	const struct pace_client client = {
+		.place = (size_t)(c - door->connections),
+		.cache = c->work.cache,
+		.is_heard = scope_may_put(&c->scope, c->work.cache),
+	};
+	const long long now_ms = clock_boot_ms();
+
+	pace_note(door->paces, &client, &c->work.presign.pressure, now_ms);
+	return pace_share(door->paces, client.cache, now_ms);
+}
+
 static int reply_when_whole(struct door *door, struct connection *c)
 {
 	const size_t count = work_item_count(&c->work);
+	struct agent_pace pace = { .in_flight = 0 };
 	int rc;
 
 	if (c->work.answered < count)
@@ -325,8 +343,9 @@ static int reply_when_whole(struct door *door, struct connection *c)
 		door->custody.signature_count += count;
 	} else {
 		door->custody.url_count += count;
+		pace = note_pace(door, c);
 	}
-	rc = submit_end_reply(&c->work, &c->out);
+	rc = submit_end_reply(&c->work, &pace, &c->out);
 	/* Very long upload ids may make URLs that fit into no one message. */
 	if (rc == -EMSGSIZE) {
 		const struct error_reply error =

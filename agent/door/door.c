@@ -321,6 +321,8 @@ static int prepare_rooms(struct door *door)
 		find_grant(door, i);
 
 	rc = rate_book_new(&door->rates);
+	if (rc == 0)
+		rc = pace_book_new(&door->paces);
 	if (rc == 0) {
 		rc = witness_new(config->nix_store ? config->nix_store : "auto",
 		                 &door->witness);

@@ -240,9 +240,10 @@ int submit_take_answer(struct work *work, const struct wire_frame *frame,
 	return rc;
 }
 
-int submit_end_reply(const struct work *work, struct buffer *out)
+int submit_end_reply(const struct work *work, const struct agent_pace *pace,
+                     struct buffer *out)
 {
 	return work->method == AGENT_METHOD_SIGN
 	               ? sign_reply_end(out, work->out_mark)
-	               : presign_reply_end(out, work->out_mark);
+	               : presign_reply_end(out, work->out_mark, pace);
 }

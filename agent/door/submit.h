@@ -31,5 +31,7 @@ must_check int submit_take_answer(struct work *work,
                                   const struct wire_frame *frame,
                                   struct buffer *out);
 
-/* When all are answered: ends the reply.  As frame_end(). */
-must_check int submit_end_reply(const struct work *work, struct buffer *out);
+/* When all are answered: ends the reply; pace is of URLs.  As frame_end(). */
+must_check int submit_end_reply(const struct work *work,
+                                const struct agent_pace *pace,
+                                struct buffer *out);

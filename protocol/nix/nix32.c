@@ -18,10 +18,10 @@ const int8_t nix32_values_and_one[UINT8_MAX + 1] = {
 	['y'] = 31, ['z'] = 32,
 };
 
-/* 0..31, or -1. */
-static int digit_value(char c)
+char nix32_digit(unsigned value)
 {
-	return nix32_values_and_one[(uint8_t)c] - 1;
+	assert(value < sizeof(digits) - 1);
+	return digits[value];
 }
 
 /* The bytes are one little-endian number whose most significant digit is
@@ -57,7 +57,7 @@ static int check_digits(const char *text, size_t text_len, size_t len)
 
 	/* The first digit may have more bits than are left for it. */
 	top_bits = len * 8 - (text_len - 1) * DIGIT_BITS;
-	if ((unsigned)digit_value(text[0]) >> top_bits != 0)
+	if ((unsigned)nix32_value(text[0]) >> top_bits != 0)
 		return -EINVAL;
 	return 0;
 }
@@ -73,7 +73,7 @@ int nix32_decode(const char *text, size_t text_len, uint8_t *out, size_t len)
 	memset(out, 0, len);
 	for (size_t i = 0; i < text_len; i++) {
 		size_t bit = (text_len - 1 - i) * DIGIT_BITS;
-		unsigned value = (unsigned)digit_value(text[i]) << bit % 8;
+		unsigned value = (unsigned)nix32_value(text[i]) << bit % 8;
 
 		out[bit / 8] |= (uint8_t)value;
 		if (bit / 8 + 1 < len)

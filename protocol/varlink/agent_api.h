@@ -134,4 +134,21 @@ struct agent_signed_request {
 	int64_t expires_at; /* seconds since the epoch */
 };
 
+/* What a cache's server has answered a client since it last said so; all 0:
+ * nothing to say. */
+#define AGENT_ANSWERS_MAX 1000000
+#define AGENT_PAUSE_MAX   60000
+struct agent_pressure {
+	uint32_t slow_downs; /* 429 and 503; at most AGENT_ANSWERS_MAX */
+	uint32_t successes;  /* likewise */
+	uint32_t pause_ms; /* that it still asks for; at most AGENT_PAUSE_MAX */
+};
+
+/* What a client should have under way at a cache's server. */
+#define AGENT_IN_FLIGHT_MAX 64 /* of one client */
+struct agent_pace {
+	uint32_t in_flight; /* 0: as much as it likes, and pause_ms is 0 too */
+	uint32_t pause_ms;  /* at most AGENT_PAUSE_MAX: nothing new before */
+};
+
 void agent_signed_request_clear(struct agent_signed_request *request);

@@ -290,7 +290,9 @@ static void put_url(struct buffer *out, const char *url)
 
 static bool has_replied(struct desk *desk, const char *text)
 {
-	return submit_end_reply(&desk->work, &desk->reply) == 0 &&
+	const struct agent_pace none = { .in_flight = 0 };
+
+	return submit_end_reply(&desk->work, &none, &desk->reply) == 0 &&
 	       strcmp((const char *)desk->reply.data, text) == 0;
 }
 
