@@ -105,7 +105,7 @@ int agent_exchange_any(struct agent *agent, int rc,
 		return agent_exchange_fail(agent, rc, error);
 
 	*ret_reply = reply;
-	reply.parameters = NULL;
+	reply.tree = NULL;
 	return AGENT_OK;
 }
 
