@@ -118,6 +118,18 @@ void pace_note(struct pace_book *book, const struct pace_client *client,
 	hear_pause(e, met->pause_ms, now_ms);
 }
 
+unsigned pace_total(const struct pace_book *book, uint16_t cache,
+                    long long now_ms)
+{
+	const struct entry *e = &book->entries[cache];
+	unsigned least = PACE_FLOOR * count_clients(book, cache, now_ms);
+	unsigned window = limiter_window(&e->limiter);
+
+	if (!is_pressed(e, now_ms))
+		return 0;
+	return window > least ? window : least;
+}
+
 struct agent_pace pace_share(const struct pace_book *book, uint16_t cache,
                              long long now_ms)
 {
@@ -127,10 +139,8 @@ struct agent_pace pace_share(const struct pace_book *book, uint16_t cache,
 
 	if (!is_pressed(e, now_ms))
 		return pace;
-	share = limiter_window(&e->limiter) /
+	share = pace_total(book, cache, now_ms) /
 	        count_clients(book, cache, now_ms);
-	if (share < PACE_FLOOR)
-		share = PACE_FLOOR;
 	pace.in_flight = share < AGENT_IN_FLIGHT_MAX ? share
 	                                             : AGENT_IN_FLIGHT_MAX;
 	if (e->resume_ms > now_ms)

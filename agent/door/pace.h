@@ -47,6 +47,10 @@ struct pace_client {
 void pace_note(struct pace_book *book, const struct pace_client *client,
                const struct agent_pressure *met, long long now_ms);
 
+/* What all clients together may have under way; 0: as much as they like. */
+unsigned pace_total(const struct pace_book *book, uint16_t cache,
+                    long long now_ms);
+
 /* What each client of the cache should keep to. */
 struct agent_pace pace_share(const struct pace_book *book, uint16_t cache,
                              long long now_ms);

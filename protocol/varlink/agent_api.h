@@ -87,7 +87,8 @@ struct agent_cache {
 	struct strings public_keys;   /* name:base64 */
 	struct strings upstream_keys; /* name:base64 */
 	enum sign_policy sign_policy;
-	uint32_t confirm; /* bits of enum confirmation */
+	uint32_t confirm;   /* bits of enum confirmation */
+	uint32_t in_flight; /* of all clients; 0: the server sets no limit */
 };
 
 /* Where the audit log is. */

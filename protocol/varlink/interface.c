@@ -31,6 +31,7 @@ static const struct field cache_fields[] = {
 	[CACHE_FIELD_PRIORITY] = { "priority", "?int", FIELD_INT },
 	[CACHE_FIELD_SIGN_POLICY] = { "signPolicy", "SignPolicy", FIELD_TEXT },
 	[CACHE_FIELD_CONFIRM] = { "confirm", "[]Confirmation", FIELD_LIST },
+	[CACHE_FIELD_IN_FLIGHT] = { "inFlight", "?int", FIELD_INT },
 };
 
 static const struct field audit_fields[] = {

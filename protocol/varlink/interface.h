@@ -26,6 +26,7 @@ enum cache_field {
 	CACHE_FIELD_PRIORITY,
 	CACHE_FIELD_SIGN_POLICY,
 	CACHE_FIELD_CONFIRM,
+	CACHE_FIELD_IN_FLIGHT,
 };
 
 enum path_info_field {

@@ -47,6 +47,8 @@ static void what_one_client_met_the_other_learns(void)
 	CHECK(door_rig_replies(one, PACE "16,\"pauseMs\":"));
 	presign(&rig, other, "");
 	CHECK(door_rig_replies(other, PACE "16,\"pauseMs\":"));
+	door_rig_call(one, "{\"method\":\"io.nixcache.Agent.Status\"}");
+	CHECK(door_rig_replies(one, "\"inFlight\":32}"));
 	(void)close(one);
 	(void)close(other);
 	check_stop(&rig);

@@ -64,6 +64,8 @@ static void what_one_has_met_is_shared_out_among_all(void)
 	plead(book, 0, START + 1);
 	/* As if each had had 32. */
 	CHECK(share(book, START + 1) == 16);
+	CHECK(pace_total(book, 1, START + 1) == 32);
+	CHECK(pace_total(book, 0, START + 1) == 0);
 	CHECK(pace_share(book, 0, START + 1).in_flight == 0);
 	ask(book, 2, START + 2);
 	ask(book, 3, START + 2);
@@ -104,6 +106,7 @@ static void everybody_keeps_something(void)
 	for (size_t place = 0; place < 64; place++)
 		ask(book, place, START + 99 * 1001LL);
 	CHECK(share(book, START + 99 * 1001LL) == PACE_FLOOR);
+	CHECK(pace_total(book, 1, START + 99 * 1001LL) == 64 * PACE_FLOOR);
 	pace_book_free(book);
 }
 

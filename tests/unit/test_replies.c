@@ -257,6 +257,7 @@ static void encode_status(struct buffer *out)
 			.store_dir = text,
 			.compression = text,
 			.compression_level = 19,
+			.in_flight = 12,
 			.public_keys = { keys, 2, 2 },
 			.sign_policy = SIGN_BUILT_HERE,
 			.confirm = 1U << CONFIRM_UNLOCK | 1U << CONFIRM_SIGN,
@@ -315,6 +316,7 @@ static void check_status(const struct agent_status *got)
 	      (1U << CONFIRM_UNLOCK | 1U << CONFIRM_SIGN));
 	CHECK(got->caches[1].sign_policy == SIGN_ANY);
 	CHECK(got->caches[1].confirm == 0);
+	CHECK(got->caches[0].in_flight == 12 && got->caches[1].in_flight == 0);
 	CHECK(strcmp(got->scope, "k:AA==") == 0);
 	CHECK(got->audit.sequence == 12 &&
 	      strcmp(got->audit.path, "t\"\xc3\xa9") == 0 &&
