@@ -28,6 +28,7 @@
 #include "protocol/base/log.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,6 +39,8 @@
 #define LISTENERS_MAX DOOR_LISTENERS_MAX
 #define IDLE_CHECK_MS \
 	30000 /* suspended time counts, and poll does not see it */
+
+#define HEAP_KEPT (4 * 1024 * 1024)
 
 #define CLOSING_MS 700 /* for the last seal; the launcher waits longer */
 
@@ -318,6 +321,8 @@ static int prepare_rooms(struct door *door)
 		find_grant(door, i);
 
 	rc = rate_book_new(&door->rates);
+	if (rc == 0)
+		rc = pace_book_new(&door->paces);
 	if (rc == 0) {
 		rc = witness_new(config->nix_store ? config->nix_store : "auto",
 		                 &door->witness);
@@ -325,6 +330,14 @@ static int prepare_rooms(struct door *door)
 	if (rc == 0)
 		rc = approvals_new(config, &door->approvals);
 	return rc < 0 ? rc : audit_new(&door->start->audit, &door->audit);
+}
+
+/* Every call of a batch has some pieces of 100 KiB for a moment.  Given back to
+ * the kernel each time, each of their pages would be cleared for the next. */
+static void keep_memory(void)
+{
+	(void)mallopt(M_TRIM_THRESHOLD, HEAP_KEPT);
+	(void)mallopt(M_MMAP_THRESHOLD, HEAP_KEPT);
 }
 
 static int prepare(struct door *door)
@@ -351,6 +364,7 @@ static int prepare(struct door *door)
 	surroundings_report_descriptors(&door->own);
 	peer_report(&door->own);
 
+	keep_memory();
 	vault_link_init(&door->vault);
 	for (size_t i = 0; i < CONNECTIONS_MAX; i++)
 		door->connections[i].fd = -1;

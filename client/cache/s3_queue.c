@@ -13,7 +13,8 @@
  * No more is given to libcurl than it has connections, so that a URL is used
  * at once; one that grew old all the same is asked for again.  Downloads into a
  * sink may hold their slots for long: for those no URL is asked before there is
- * a slot.
+ * a slot.  With the same call the agent learns how the server does, and says what
+ * it leaves to this client; see s3_pace.h.
  *
  * A download that broke in the middle goes on where it broke, and only tries
  * that brought nothing are counted.
@@ -40,6 +41,7 @@
 #include <stdlib.h>
 
 #define PRESIGN_MAX       64U
+#define PRESIGN_PRESSED   8U /* at least, under pressure */
 #define CONNECTIONS_USUAL 32U
 #define WAIT_AGAIN_MS     1000
 #define YOUNG_MS          2000
@@ -163,7 +165,7 @@ static unsigned count_room(const struct s3_queue *q, long long now_ms,
                            long long *ret_when_ms)
 {
 	const unsigned slots = q->in_flight_max - q->in_flight;
-	const unsigned window = s3_pace_window(&q->pace);
+	const unsigned window = s3_pace_window(&q->pace, now_ms);
 	const struct taken taken = count_young(q, now_ms);
 	const long long resume_ms = s3_pace_resume_ms(&q->pace);
 	unsigned room = window > taken.young ? window - taken.young : 0;
@@ -179,15 +181,28 @@ static unsigned count_room(const struct s3_queue *q, long long now_ms,
 	return room < slots ? room : slots;
 }
 
+/* Under pressure as many as may be under way: with each call the agent learns
+ * how the server does, and says what it has learnt of others. */
+static size_t batch_max(const struct s3_queue *q)
+{
+	const long long now_ms = clock_boot_ms();
+	unsigned window = s3_pace_window(&q->pace, now_ms);
+
+	if (!s3_pace_is_pressed(&q->pace, now_ms) || window > PRESIGN_MAX)
+		return PRESIGN_MAX;
+	return window > PRESIGN_PRESSED ? window : PRESIGN_PRESSED;
+}
+
 /* Fills the batch with the ready requests that need a URL now. */
 static size_t gather(struct s3_queue *q, unsigned room)
 {
 	struct s3_requests kept = { .head = NULL };
+	const size_t max = batch_max(q);
 	struct s3_request *r;
 	size_t count = 0;
 
 	for (unsigned i = 0; (r = s3_requests_pop(&q->ready)); i++) {
-		if (count < PRESIGN_MAX && !s3_request_has_url(r) &&
+		if (count < max && !s3_request_has_url(r) &&
 		    (!r->call.sink || i < room))
 			q->batch[count++] = r;
 		s3_requests_push(&kept, r);
@@ -199,14 +214,22 @@ static size_t gather(struct s3_queue *q, unsigned room)
 static int ask(struct s3_queue *q, size_t first, size_t count,
                struct agent_error *error)
 {
+	const long long now_ms = clock_boot_ms();
+	const struct presign_order order = {
+		.cache = q->cache,
+		.requests = q->asked,
+		.count = count,
+		.pressure = s3_pace_report(&q->pace, now_ms),
+	};
+	struct agent_pace pace;
 	int rc;
 
 	for (size_t i = 0; i < count; i++)
 		q->asked[i] = q->batch[first + i]->call.request;
-	rc = agent_presign(q->agent, q->cache, q->asked, count, q->given,
-	                   error);
+	rc = agent_presign(q->agent, &order, q->given, &pace, error);
 	if (rc != AGENT_OK)
 		return rc;
+	s3_pace_take_share(&q->pace, &pace, now_ms);
 	for (size_t i = 0; i < count; i++)
 		s3_request_take_url(q->batch[first + i], &q->given[i]);
 	return 0;
@@ -245,6 +268,8 @@ static int presign_ready(struct s3_queue *q, unsigned room)
 	size_t count = gather(q, room);
 	int rc;
 
+	if (count == 0)
+		return 0;
 	rc = ask(q, 0, count, &error);
 	if (rc == AGENT_E_POLICY || rc == AGENT_E_REFUSED)
 		rc = ask_each(q, count, &error);
@@ -306,6 +331,13 @@ static int start_ready(struct s3_queue *q)
 	unsigned room;
 
 	wake_waiting(q);
+	/* Also in a pause: the others are to pause as well. */
+	if (s3_pace_has_news(&q->pace)) {
+		int rc = presign_ready(q, 0);
+
+		if (rc < 0)
+			return rc;
+	}
 	while (q->ready.head &&
 	       (room = count_room(q, clock_boot_ms(), &when_ms)) > 0) {
 		int rc = s3_request_has_url(q->ready.head)

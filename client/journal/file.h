@@ -15,8 +15,8 @@ must_check int journal_file_open(const char *path, struct stat *ret_st);
 must_check int journal_file_prepare(struct journal *journal, const char *path,
                                     char why[JOURNAL_WHY_MAX]);
 
-/* Moves the file that was prepared to FILE.aside, unless another has done so
- * or is about to (-EBUSY).  0 or -errno. */
+/* Moves the file that was prepared to FILE.aside, unless another has done so.
+ * 0 or -errno. */
 int journal_file_put_aside(struct journal *journal);
 
 /* The sentence for an error of this file.  rc, for the caller to return. */

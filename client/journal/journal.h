@@ -72,6 +72,7 @@ struct journal_upload {
 };
 void journal_upload_clear(struct journal_upload *upload);
 
+/* -EINVAL: an id of no length, or longer than S3_UPLOAD_ID_MAX. */
 must_check int journal_begin_upload(struct journal *journal, const char *store,
                                     const char *key, const char *upload_id);
 

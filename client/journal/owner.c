@@ -5,12 +5,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <sys/random.h>
 #include <unistd.h>
 
 #define SUFFIX     ".lock"
 #define ASIDE_BYTE 0
+#define WAIT_MS    5
 #define OWNER_MASK ((int64_t)(1ULL << 62) - 1)
 
 static int lock_byte(int fd, int command, int type, int64_t at)
@@ -74,11 +76,15 @@ int owner_begin_aside(struct journal *journal)
 {
 	int rc = open_lock(journal);
 
-	if (rc == 0) {
+	if (rc < 0)
+		return rc;
+	for (int waited_ms = 0;; waited_ms += WAIT_MS) {
 		rc = lock_byte(journal->lock_fd, F_OFD_SETLK, F_WRLCK,
 		               ASIDE_BYTE);
+		if (rc != -EBUSY || waited_ms >= JOURNAL_WAIT_MS)
+			return rc < 0 ? rc : 0;
+		(void)poll(NULL, 0, WAIT_MS);
 	}
-	return rc < 0 ? rc : 0;
 }
 
 void owner_end_aside(struct journal *journal)

@@ -18,7 +18,7 @@ must_check int owner_take(struct journal *journal);
 bool owner_is_other(const struct journal *journal, int64_t owner);
 
 /* The right to put the file aside, held until owner_end_aside().  -EBUSY:
- * another has it. */
+ * another has had it for JOURNAL_WAIT_MS. */
 must_check int owner_begin_aside(struct journal *journal);
 void owner_end_aside(struct journal *journal);
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
+#include <string.h>
 
 void journal_upload_clear(struct journal_upload *upload)
 {
@@ -18,6 +19,8 @@ int journal_begin_upload(struct journal *journal, const char *store,
 
 	if (!journal)
 		return 0;
+	if (!upload_id[0] || strlen(upload_id) > S3_UPLOAD_ID_MAX)
+		return -EINVAL;
 	rc = owner_take(journal);
 	if (rc == 0) {
 		rc = journal_prepare(journal,
@@ -68,13 +71,11 @@ int journal_add_part(struct journal *journal, const char *store,
 	return rc;
 }
 
-/* The parts from 1 on without a gap.  etags NULL: only counted.  How many, or
- * -errno. */
+/* The parts from 1 on without a gap. */
 static int read_parts(struct journal *journal, int64_t id,
                       struct journal_upload *upload)
 {
 	cleanup_statement sqlite3_stmt *statement = NULL;
-	int count = 0;
 	int rc = journal_prepare(journal,
 	                         "SELECT number, etag, bytes, blocks FROM part "
 	                         "WHERE upload = ?1 ORDER BY number",
@@ -87,7 +88,8 @@ static int read_parts(struct journal *journal, int64_t id,
 		const char *etag =
 			(const char *)sqlite3_column_text(statement, 1);
 
-		if (sqlite3_column_int64(statement, 0) != count + 1)
+		if (sqlite3_column_int64(statement, 0) !=
+		    (int64_t)upload->etags.count + 1)
 			break;
 		rc = etag ? strings_add(&upload->etags, etag,
 		                        (size_t)sqlite3_column_bytes(statement,
@@ -97,9 +99,8 @@ static int read_parts(struct journal *journal, int64_t id,
 			return rc;
 		upload->bytes += (uint64_t)sqlite3_column_int64(statement, 2);
 		upload->blocks = (uint64_t)sqlite3_column_int64(statement, 3);
-		count++;
 	}
-	return rc < 0 ? rc : count;
+	return rc < 0 ? rc : 0;
 }
 
 /* Keeps the one with more bytes. */
@@ -125,7 +126,7 @@ static int read_upload(struct journal *journal, sqlite3_stmt *row,
 	int rc;
 
 	if (len <= 0 || (size_t)len >= sizeof(upload.upload_id))
-		return -EBADMSG;
+		return journal_error(journal, SQLITE_CORRUPT);
 	rc = read_parts(journal, sqlite3_column_int64(row, 0), &upload);
 	if (rc < 0) {
 		journal_upload_clear(&upload);

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BUFFER_STEP 256
+#define BUFFER_FIRST 256
 
 struct bytes bytes_of_text(const char *text)
 {
@@ -56,13 +56,13 @@ void buffer_rewind(struct buffer *b)
  * a bearer token: move by hand and wipe. */
 static int grow(struct buffer *b, size_t needed)
 {
-	size_t capacity = b->capacity * 2;
+	size_t capacity = b->capacity > 0 ? b->capacity : BUFFER_FIRST;
 	uint8_t *data;
 
 	if (b->borrowed || needed > b->max)
 		return -EMSGSIZE;
-	if (capacity < needed)
-		capacity = needed + BUFFER_STEP;
+	while (capacity < needed && capacity < b->max)
+		capacity *= 2;
 	if (capacity > b->max)
 		capacity = b->max;
 

@@ -20,7 +20,6 @@ void limiter_init(struct limiter *limiter, uint32_t least, uint32_t most)
 		.good = most,
 		.has_succeeded = true,
 		.lowered_ms = LLONG_MIN,
-		.resume_ms = LLONG_MIN,
 	};
 }
 

@@ -40,7 +40,7 @@ void limiter_init(struct limiter *limiter, uint32_t least, uint32_t most);
 /* Whole requests, at least 1. */
 unsigned limiter_window(const struct limiter *limiter);
 
-/* Nothing new before that time. */
+/* Nothing new before that time; 0: at once. */
 long long limiter_resume_ms(const struct limiter *limiter);
 
 /* True if it limits nothing, for the window is as wide as it can be. */

@@ -9,27 +9,14 @@
 /* Without e, o, u and t (Nix, src/libutil/hash.cc). */
 static const char digits[] = "0123456789abcdfghijklmnpqrsvwxyz";
 
-/* A table, since every store path that is signed has its 32 digits looked at
- * twice, by the door and by the vault. */
-int nix32_value(char c)
-{
-	static const int8_t values_and_one[UINT8_MAX + 1] = {
-		['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,
-		['5'] = 6,  ['6'] = 7,  ['7'] = 8,  ['8'] = 9,  ['9'] = 10,
-		['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['f'] = 15,
-		['g'] = 16, ['h'] = 17, ['i'] = 18, ['j'] = 19, ['k'] = 20,
-		['l'] = 21, ['m'] = 22, ['n'] = 23, ['p'] = 24, ['q'] = 25,
-		['r'] = 26, ['s'] = 27, ['v'] = 28, ['w'] = 29, ['x'] = 30,
-		['y'] = 31, ['z'] = 32,
-	};
-
-	return values_and_one[(uint8_t)c] - 1;
-}
-
-int nix32_is_digit(char c)
-{
-	return nix32_value(c) >= 0;
-}
+const int8_t nix32_values_and_one[UINT8_MAX + 1] = {
+	['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,
+	['6'] = 7,  ['7'] = 8,  ['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12,
+	['c'] = 13, ['d'] = 14, ['f'] = 15, ['g'] = 16, ['h'] = 17, ['i'] = 18,
+	['j'] = 19, ['k'] = 20, ['l'] = 21, ['m'] = 22, ['n'] = 23, ['p'] = 24,
+	['q'] = 25, ['r'] = 26, ['s'] = 27, ['v'] = 28, ['w'] = 29, ['x'] = 30,
+	['y'] = 31, ['z'] = 32,
+};
 
 char nix32_digit(unsigned value)
 {

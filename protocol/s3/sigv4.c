@@ -1,5 +1,6 @@
 #include "protocol/s3/sigv4.h"
 
+#include "protocol/base/text.h"
 #include "protocol/s3/canonical_request.h"
 #include "protocol/s3/uri_encode.h"
 
@@ -92,7 +93,7 @@ void sigv4_signature(const struct sigv4_key *key, struct bytes string_to_sign,
 	uint8_t mac[SHA256_LEN];
 
 	hmac_sha256(&key->mac, string_to_sign, mac);
-	(void)sodium_bin2hex(out, SIGV4_SIGNATURE_LEN + 1, mac, sizeof(mac));
+	text_hex(mac, sizeof(mac), out);
 	sodium_memzero(mac, sizeof(mac));
 }
 
@@ -117,7 +118,7 @@ int sigv4_string_to_sign(const struct sigv4_scope *scope,
 	char hex[2 * sizeof(digest) + 1];
 
 	sha256_of(canonical_request, digest);
-	(void)sodium_bin2hex(hex, sizeof(hex), digest, sizeof(digest));
+	text_hex(digest, sizeof(digest), hex);
 	buffer_append_text(out, SIGV4_ALGORITHM "\n");
 	buffer_append(out, scope->amz_date, SIGV4_DATE_LEN);
 	buffer_append_char(out, '\n');

@@ -183,33 +183,52 @@ int sign_call_encode(const char *cache, const char *store_dir,
 	return call_end(out, mark);
 }
 
-static void put_signatures(struct buffer *out, const char *store_path,
-                           const struct strings *signatures)
-{
-	buffer_append_char(out, '{');
-	json_put_text_member(out, "storePath", bytes_of_text(store_path));
-	json_put_key(out, "signatures");
-	buffer_append_char(out, '[');
-	for (size_t i = 0; i < signatures->count; i++) {
-		json_put_next(out);
-		json_put_text(out, bytes_of_text(signatures->items[i]));
-	}
-	buffer_append_text(out, "]}");
-}
-
-int sign_reply_encode(const struct sign_call *sign,
-                      const struct strings *signatures, struct buffer *out)
+size_t sign_reply_begin(struct buffer *out)
 {
 	size_t mark = call_begin_reply(out, false);
 
 	json_put_key(out, "signatures");
 	buffer_append_char(out, '[');
-	for (size_t i = 0; i < sign->count; i++) {
+	return mark;
+}
+
+void sign_reply_add(struct buffer *out, const char *store_path,
+                    const struct bytes *signatures, size_t count)
+{
+	json_put_next(out);
+	buffer_append_char(out, '{');
+	json_put_text_member(out, "storePath", bytes_of_text(store_path));
+	json_put_key(out, "signatures");
+	buffer_append_char(out, '[');
+	for (size_t i = 0; i < count; i++) {
 		json_put_next(out);
-		put_signatures(out, sign->paths[i].store_path, &signatures[i]);
+		json_put_text(out, signatures[i]);
 	}
+	buffer_append_text(out, "]}");
+}
+
+int sign_reply_end(struct buffer *out, size_t mark)
+{
 	buffer_append_char(out, ']');
 	return call_end(out, mark);
+}
+
+int sign_reply_encode(const struct sign_call *sign,
+                      const struct strings *signatures, struct buffer *out)
+{
+	size_t mark = sign_reply_begin(out);
+
+	for (size_t i = 0; i < sign->count; i++) {
+		struct bytes texts[AGENT_KEYS_MAX];
+		size_t count = signatures[i].count;
+
+		if (count > AGENT_KEYS_MAX)
+			count = AGENT_KEYS_MAX;
+		for (size_t k = 0; k < count; k++)
+			texts[k] = bytes_of_text(signatures[i].items[k]);
+		sign_reply_add(out, sign->paths[i].store_path, texts, count);
+	}
+	return sign_reply_end(out, mark);
 }
 
 /* True for exactly store_dir, a slash and base. */

@@ -33,7 +33,14 @@ must_check int sign_call_encode(const char *cache, const char *store_dir,
                                 const struct path_info *const *paths,
                                 size_t count, struct buffer *out);
 
-/* signatures[i] are those of sign->paths[i].  As frame_end(). */
+/* A reply, path after path in the order of the call: begin returns the mark for
+ * end, which is as frame_end(). */
+size_t sign_reply_begin(struct buffer *out);
+void sign_reply_add(struct buffer *out, const char *store_path,
+                    const struct bytes *signatures, size_t count);
+must_check int sign_reply_end(struct buffer *out, size_t mark);
+
+/* The whole: signatures[i] are those of sign->paths[i].  As frame_end(). */
 must_check int sign_reply_encode(const struct sign_call *sign,
                                  const struct strings *signatures,
                                  struct buffer *out);

@@ -70,6 +70,8 @@ static void put_cache(struct buffer *out, const struct agent_cache *cache)
 		out, "signPolicy",
 		bytes_of_text(sign_policy_name(cache->sign_policy)));
 	put_confirmations(out, cache->confirm);
+	if (cache->in_flight > 0)
+		json_put_int_member(out, "inFlight", cache->in_flight);
 	buffer_append_char(out, '}');
 }
 
@@ -171,6 +173,8 @@ static int decode_cache(const struct json_value *object,
 	if (words_find_sign_policy(policy, &cache->sign_policy) < 0)
 		record_refuse(&r, CACHE_FIELD_SIGN_POLICY);
 	decode_confirmations(&r, cache);
+	cache->in_flight =
+		(uint32_t)record_int(&r, CACHE_FIELD_IN_FLIGHT, 1, INT_MAX, 0);
 	return record_end(&r);
 }
 

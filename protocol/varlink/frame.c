@@ -6,7 +6,7 @@
 /* A batch of signatures in one read. */
 #define ROOM_MIN ((size_t)64 * 1024)
 /* More than this is given back as soon as nothing is held. */
-#define ROOM_KEPT (2 * ROOM_MIN + 1024)
+#define ROOM_KEPT (2 * ROOM_MIN)
 
 void frame_reader_init(struct frame_reader *reader)
 {

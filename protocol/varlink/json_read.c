@@ -5,9 +5,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* A store path or a hash with its quotes; what is said more densely grows the
- * row. */
-#define BYTES_A_VALUE 40
+/* Of what is asked for in batches; what is said more densely grows the row. */
+#define BYTES_A_VALUE 32
 
 struct json_tree {
 	unsigned owners;
@@ -35,8 +34,8 @@ static int tree_new(struct bytes text, struct json_tree **ret_tree)
 	tree->text_size = text.len + 1;
 	tree->text = malloc(tree->text_size);
 	tree->row.capacity = text.len / BYTES_A_VALUE + 8;
-	tree->row.values =
-		calloc(tree->row.capacity, sizeof(*tree->row.values));
+	tree->row.values = reallocarray(NULL, tree->row.capacity,
+	                                sizeof(*tree->row.values));
 	if (!tree->text || !tree->row.values) {
 		tree_free(tree);
 		return -ENOMEM;

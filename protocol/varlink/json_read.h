@@ -21,12 +21,11 @@ enum json_kind {
 struct json_value {
 	enum json_kind kind;
 	uint32_t size;  /* of itself and all that is inside, in values */
-	uint32_t count; /* of members or items */
+	uint32_t count; /* of members or items; of a text, bytes */
 	uint32_t name_len;
 	const char *name; /* of a member, with its NUL; NULL: it is none */
 	char *text;       /* JSON_TEXT: UTF-8, a NUL behind it and none in it */
-	size_t text_len;
-	int64_t number; /* JSON_INT; JSON_BOOL: 0 or 1 */
+	int64_t number;   /* JSON_INT; JSON_BOOL: 0 or 1 */
 };
 
 struct json_tree;

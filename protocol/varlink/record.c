@@ -112,7 +112,7 @@ bool record_has(const struct record *record, size_t field)
 
 static struct bytes text_of(const struct json_value *value)
 {
-	return (struct bytes){ (const uint8_t *)value->text, value->text_len };
+	return (struct bytes){ (const uint8_t *)value->text, value->count };
 }
 
 struct bytes record_text(struct record *record, size_t field, size_t max)

@@ -310,7 +310,7 @@ static void scan_text_value(struct scanner *s)
 
 	if (value) {
 		value->text = text;
-		value->text_len = len;
+		value->count = (uint32_t)len;
 	}
 }
 

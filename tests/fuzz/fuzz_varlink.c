@@ -37,18 +37,21 @@ static void check_presign(const struct presign_call *presign)
 	cleanup_call struct varlink_call call = { .parameters = NULL };
 	struct error_reply error;
 
+	MUST(presign->pressure.slow_downs <= AGENT_ANSWERS_MAX &&
+	     presign->pressure.successes <= AGENT_ANSWERS_MAX &&
+	     presign->pressure.pause_ms <= AGENT_PAUSE_MAX);
 	MUST(presign->count > 0 && presign->count <= AGENT_BATCH_MAX);
 	buffer_init(&first, VARLINK_FRAME_MAX);
 	buffer_init(&second, VARLINK_FRAME_MAX);
 	for (size_t i = 0; i < presign->count; i++)
 		(void)s3_object_request_check(&presign->requests[i]);
 	if (presign_call_encode(presign->cache, presign->requests,
-	                        presign->count, &first) < 0)
+	                        presign->count, &presign->pressure, &first) < 0)
 		return; /* escapes may make it longer than it came */
 	MUST(call_decode(check_said(&first), &call) == 0);
 	MUST(presign_call_decode(&call, &again, &error) == CALL_OK);
 	MUST(presign_call_encode(again.cache, again.requests, again.count,
-	                         &second) == 0);
+	                         &again.pressure, &second) == 0);
 	MUST(bytes_equal(buffer_bytes(&first), buffer_bytes(&second)));
 }
 

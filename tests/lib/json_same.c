@@ -57,9 +57,9 @@ static bool is_same(const struct json_value *ours, struct json_object *theirs)
 	case JSON_TEXT:
 		return json_object_is_type(theirs, json_type_string) &&
 		       (size_t)json_object_get_string_len(theirs) ==
-		               ours->text_len &&
+		               ours->count &&
 		       memcmp(json_object_get_string(theirs), ours->text,
-		              ours->text_len + 1) == 0;
+		              ours->count + 1) == 0;
 	case JSON_OBJECT:
 		return json_object_is_type(theirs, json_type_object) &&
 		       is_same_object(ours, theirs);

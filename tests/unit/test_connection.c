@@ -248,30 +248,26 @@ static void a_gone_client_is_told_as_such(void)
 	line_close(&line);
 }
 
-static struct agent_signed_request *make_urls(size_t count)
+/* What the vault has answered of a call is no message yet. */
+static void half_a_reply_waits_and_is_wiped(void)
 {
-	struct agent_signed_request *urls = calloc(count, sizeof(*urls));
-
-	for (size_t i = 0; urls && i < count; i++)
-		urls[i].url = strdup("https://x.example/?" TOKEN);
-	return urls;
-}
-
-static void urls_are_wiped_with_their_work(void)
-{
+	char text[8];
 	struct line line;
 
 	line_open(&line);
 	unwiped = 0;
+	buffer_append_text(&line.c->out, "whole");
+	line.c->work.out_mark = line.c->out.len;
 	line.c->work.method = AGENT_METHOD_PRESIGN;
-	line.c->work.presign.count = 2;
-	line.c->work.presign.requests =
-		calloc(2, sizeof(*line.c->work.presign.requests));
-	line.c->work.urls = make_urls(2);
 	line.c->work.state = WORK_AT_VAULT;
-	work_clear(&line.c->work);
+	buffer_append_text(&line.c->out, "half " TOKEN);
+	CHECK(connection_has_output(line.c));
+	CHECK(connection_flush(line.c) == 0);
+	CHECK(!connection_has_output(line.c));
+	CHECK(read(line.client, text, sizeof(text)) == 5);
+	connection_close(line.c);
 	CHECK(unwiped == 0);
-	CHECK(line.c->work.state == WORK_NONE && !line.c->work.urls);
+	CHECK(line.c->work.state == WORK_NONE);
 	line_close(&line);
 }
 
@@ -314,7 +310,7 @@ static const struct test tests[] = {
 	{ "an ending connection ends when its output is out",
 	  an_ending_connection_ends_when_its_output_is_out },
 	{ "a gone client is told as such", a_gone_client_is_told_as_such },
-	{ "URLs are wiped with their work", urls_are_wiped_with_their_work },
+	{ "half a reply waits and is wiped", half_a_reply_waits_and_is_wiped },
 	{ "sent and unsent output is wiped", sent_and_unsent_output_is_wiped },
 };
 
