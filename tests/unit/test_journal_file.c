@@ -336,11 +336,18 @@ static void spoil(const struct journal_stage *s)
 static void pages_are_looked_at_when_the_machine_was_started(void)
 {
 	static struct journal_stage s;
+	static char zeroes[4096];
+	int64_t page;
+	int fd;
 
 	begin(&s);
 	fill(&s);
-	spoil(&s);
+	page = journal_stage_query(&s, "SELECT rootpage FROM sqlite_schema "
+	                               "WHERE name = 'link'");
 	journal_stage_execute(&s, "UPDATE care SET boot = 'another'");
+	fd = open(s.path, O_WRONLY | O_CLOEXEC);
+	CHECK(pwrite(fd, zeroes, sizeof(zeroes), (page - 1) * 4096) == 4096);
+	(void)close(fd);
 	check_begun_anew(&s);
 	journal_stage_tear_down(&s);
 }
