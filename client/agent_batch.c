@@ -1,4 +1,5 @@
 #include "client/agent_exchange.h"
+#include "client/agent_sentence.h"
 #include "protocol/varlink/agent_presign.h"
 #include "protocol/varlink/agent_sign.h"
 
@@ -108,13 +109,6 @@ int agent_sign(struct agent *agent, const struct agent_cache *cache,
 	return AGENT_OK;
 }
 
-struct presign_batch {
-	const char *cache;
-	const struct s3_object_request *requests;
-	size_t count;
-	struct agent_signed_request *responses;
-};
-
 static size_t url_len(const struct s3_object_request *request)
 {
 	return URL_OVERHEAD +
@@ -139,8 +133,33 @@ static size_t count_requests(const struct s3_object_request *requests,
 	return n;
 }
 
-static int presign_batch(struct agent *agent, const struct presign_batch *batch,
-                         struct agent_error *error)
+static int ask_for_urls(struct agent *agent, const struct presign_order *batch,
+                        enum agent_patience patience,
+                        struct varlink_reply *ret_reply,
+                        struct agent_error *error)
+{
+	int rc;
+
+	buffer_rewind(&agent->out);
+	rc = presign_call_encode(batch->cache, batch->requests, batch->count,
+	                         &batch->pressure, &agent->out);
+	return agent_exchange_any(agent, rc, patience, ret_reply, error);
+}
+
+/* True of an agent from before there was a pressure. */
+static bool is_unknown_there(const struct varlink_reply *reply)
+{
+	struct error_reply error;
+
+	return reply->error[0] != '\0' &&
+	       error_reply_decode(reply, &error) == 0 &&
+	       error.error == ERROR_INVALID_PARAMETER &&
+	       strcmp(error.text, "pressure") == 0;
+}
+
+static int presign_batch(struct agent *agent, struct presign_order *batch,
+                         struct agent_signed_request *ret_requests,
+                         struct agent_pace *ret_pace, struct agent_error *error)
 {
 	cleanup_reply struct varlink_reply reply = { .parameters = NULL };
 	enum agent_patience patience;
@@ -149,38 +168,45 @@ static int presign_batch(struct agent *agent, const struct presign_batch *batch,
 	rc = agent_exchange_prepare(agent, batch->cache, &patience, error);
 	if (rc != AGENT_OK)
 		return rc;
-	buffer_rewind(&agent->out);
-	rc = presign_call_encode(batch->cache, batch->requests, batch->count,
-	                         &agent->out);
-	rc = agent_exchange(agent, rc, patience, &reply, error);
+	if (agent->is_too_old)
+		batch->pressure = (struct agent_pressure){ .slow_downs = 0 };
+	rc = ask_for_urls(agent, batch, patience, &reply, error);
+	if (rc == AGENT_OK && is_unknown_there(&reply)) {
+		agent->is_too_old = true;
+		batch->pressure = (struct agent_pressure){ .slow_downs = 0 };
+		reply_clear(&reply);
+		rc = ask_for_urls(agent, batch, patience, &reply, error);
+	}
 	if (rc != AGENT_OK)
 		return rc;
-	rc = presign_reply_decode(&reply, batch->count, batch->responses);
+	if (reply.error[0] != '\0')
+		return agent_sentence_reply(&reply, error);
+	rc = presign_reply_decode(&reply, batch->count, ret_requests, ret_pace);
 	return rc < 0 ? agent_exchange_fail(agent, rc, error) : AGENT_OK;
 }
 
-/* NOLINTNEXTLINE(readability-function-size): a batch, its results, the error */
-int agent_presign(struct agent *agent, const char *cache,
-                  const struct s3_object_request *requests, size_t count,
+int agent_presign(struct agent *agent, const struct presign_order *order,
                   struct agent_signed_request *ret_requests,
-                  struct agent_error *error)
+                  struct agent_pace *ret_pace, struct agent_error *error)
 {
+	struct presign_order batch = *order;
 	size_t done = 0;
 
-	while (done < count) {
-		struct presign_batch batch = {
-			.cache = cache,
-			.requests = requests + done,
-			.count = count_requests(requests + done, count - done),
-			.responses = ret_requests + done,
-		};
-		int rc = presign_batch(agent, &batch, error);
+	while (done < order->count) {
+		int rc;
 
+		batch.requests = order->requests + done;
+		batch.count =
+			count_requests(batch.requests, order->count - done);
+		rc = presign_batch(agent, &batch, ret_requests + done, ret_pace,
+		                   error);
 		if (rc != AGENT_OK) {
 			for (size_t i = 0; i < done; i++)
 				agent_signed_request_clear(&ret_requests[i]);
 			return rc;
 		}
+		/* It is said once. */
+		batch.pressure = (struct agent_pressure){ .slow_downs = 0 };
 		done += batch.count;
 	}
 	return AGENT_OK;

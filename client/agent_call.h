@@ -52,9 +52,17 @@ must_check int agent_sign(struct agent *agent, const struct agent_cache *cache,
                           struct strings *ret_signatures,
                           struct agent_error *error);
 
-/* Any number of requests (sent in batches); the caller clears each. */
-must_check int agent_presign(struct agent *agent, const char *cache,
-                             const struct s3_object_request *requests,
-                             size_t count,
+struct presign_order {
+	const char *cache; /* its name */
+	const struct s3_object_request *requests;
+	size_t count;                   /* any number: sent in batches */
+	struct agent_pressure pressure; /* of that cache's server */
+};
+
+/* The caller clears each of ret_requests.  ret_pace: what the agent asks this
+ * client to keep to.  An agent that knows nothing of pressure is told none. */
+must_check int agent_presign(struct agent *agent,
+                             const struct presign_order *order,
                              struct agent_signed_request *ret_requests,
+                             struct agent_pace *ret_pace,
                              struct agent_error *error);

@@ -82,8 +82,10 @@ static int exchange_or_reconnect(struct agent *agent, struct agent_wait *wait,
 }
 
 /* Sends agent->out and decodes the last reply, passing over notices. */
-int agent_exchange(struct agent *agent, int rc, enum agent_patience patience,
-                   struct varlink_reply *ret_reply, struct agent_error *error)
+int agent_exchange_any(struct agent *agent, int rc,
+                       enum agent_patience patience,
+                       struct varlink_reply *ret_reply,
+                       struct agent_error *error)
 {
 	struct agent_wait wait = make_wait(agent, patience);
 	cleanup_reply struct varlink_reply reply = { .parameters = NULL };
@@ -101,11 +103,25 @@ int agent_exchange(struct agent *agent, int rc, enum agent_patience patience,
 	}
 	if (rc < 0)
 		return agent_exchange_fail(agent, rc, error);
+
+	*ret_reply = reply;
+	reply.tree = NULL;
+	return AGENT_OK;
+}
+
+int agent_exchange(struct agent *agent, int rc, enum agent_patience patience,
+                   struct varlink_reply *ret_reply, struct agent_error *error)
+{
+	cleanup_reply struct varlink_reply reply = { .parameters = NULL };
+
+	rc = agent_exchange_any(agent, rc, patience, &reply, error);
+	if (rc != AGENT_OK)
+		return rc;
 	if (reply.error[0] != '\0')
 		return agent_sentence_reply(&reply, error);
 
 	*ret_reply = reply;
-	reply.parameters = NULL;
+	reply.tree = NULL;
 	return AGENT_OK;
 }
 

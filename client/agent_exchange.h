@@ -10,6 +10,7 @@ struct agent {
 	struct buffer out; /* the call that is being made */
 	bool may_announce;
 	bool never_waits; /* for a person */
+	bool is_too_old;  /* the agent, for pressure in a Presign */
 };
 
 enum agent_patience {
@@ -23,6 +24,13 @@ must_check int agent_exchange(struct agent *agent, int rc,
                               enum agent_patience patience,
                               struct varlink_reply *ret_reply,
                               struct agent_error *error);
+
+/* The same, but an error reply is AGENT_OK too, and in *ret_reply: for calls
+ * whose errors are not all to be told. */
+must_check int agent_exchange_any(struct agent *agent, int rc,
+                                  enum agent_patience patience,
+                                  struct varlink_reply *ret_reply,
+                                  struct agent_error *error);
 
 /* How long a call for that cache may take that needs an unlocked agent.
  * AGENT_OK; where nothing may wait for a person and the agent is not unlocked,

@@ -6,6 +6,7 @@
 #include "agent/door/connection.h"
 #include "agent/door/custody.h"
 #include "agent/door/door.h"
+#include "agent/door/pace.h"
 #include "agent/door/scope/rate.h"
 #include "agent/door/vault_link.h"
 
@@ -25,7 +26,8 @@ struct door {
 	struct grant nothing;
 	const struct config_socket *sections[DOOR_LISTENERS_MAX]; /* or NULL */
 	struct scope_use uses[DOOR_LISTENERS_MAX];
-	struct rate_book *rates; /* owned, as the next three */
+	struct rate_book *rates; /* owned, as the next four */
+	struct pace_book *paces;
 	struct witness *witness;
 	struct approvals *approvals;
 	struct audit *audit;

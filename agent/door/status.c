@@ -60,6 +60,8 @@ static int fill_caches(const struct door *door, struct agent_status *status)
 		return -ENOMEM;
 	status->cache_count = count;
 	for (size_t i = 0; i < count && rc == 0; i++) {
+		status->caches[i].in_flight =
+			pace_total(door->paces, (uint16_t)i, clock_boot_ms());
 		rc = fill_cache(&door->config->caches[i], &door->loaded_keys[i],
 		                &status->caches[i]);
 	}

@@ -2,7 +2,8 @@
  *
  * A request is in one of four places, first come first served in each:
  *
- *   ready    until one of in_flight_max slots is free and it has a URL;
+ *   ready    until one of in_flight_max slots is free, the pace (s3_pace.h)
+ *            allows one more, and it has a URL;
  *   slot     until the transfer room has its result;
  *   waiting  for its time, after a failure that another try may mend;
  *   done     until s3_queue_next() hands its reply out.
@@ -12,17 +13,24 @@
  * No more is given to libcurl than it has connections, so that a URL is used
  * at once; one that grew old all the same is asked for again.  Downloads into a
  * sink may hold their slots for long: for those no URL is asked before there is
- * a slot.
+ * a slot.  With the same call the agent learns how the server does, and says what
+ * it leaves to this client; see s3_pace.h.
  *
  * A download that broke in the middle goes on where it broke, and only tries
  * that brought nothing are counted.
  *
+ * Against the pace count only requests that are young: a server that has too
+ * much to do says so at once.  So neither a large part nor a download whose
+ * reader has to wait for another one can hold the last place there is.
+ *
  * What ends a request: an answer that another try cannot change, the last of
- * RETRY_TRIES_MAX tries, an agent that gives no URL, or a sink that nobody
- * reads any more.
+ * RETRY_FAILURES_MAX failures, a server that has been too busy for all for too
+ * long (retry.h), an agent that gives no URL, or a sink that nobody reads any
+ * more.
  */
 #include "client/cache/s3_queue.h"
 
+#include "client/cache/s3_pace.h"
 #include "client/cache/s3_request.h"
 #include "protocol/base/cleanup.h"
 #include "protocol/base/fd.h"
@@ -33,8 +41,10 @@
 #include <stdlib.h>
 
 #define PRESIGN_MAX       64U
+#define PRESIGN_PRESSED   8U /* at least, under pressure */
 #define CONNECTIONS_USUAL 32U
 #define WAIT_AGAIN_MS     1000
+#define YOUNG_MS          2000
 
 struct s3_queue {
 	struct agent *agent;
@@ -46,6 +56,7 @@ struct s3_queue {
 	struct s3_request *slots[S3_QUEUE_IN_FLIGHT_MAX];
 	unsigned in_flight_max;
 	unsigned in_flight;
+	struct s3_pace pace;
 	size_t pending;
 
 	/* One call to the agent. */
@@ -71,6 +82,8 @@ int s3_queue_open(struct agent *agent, const char *cache, unsigned connections,
 	q->in_flight_max = connections ? connections : CONNECTIONS_USUAL;
 	if (q->in_flight_max > S3_QUEUE_IN_FLIGHT_MAX)
 		q->in_flight_max = S3_QUEUE_IN_FLIGHT_MAX;
+
+	s3_pace_init(&q->pace, q->in_flight_max);
 
 	options.connections = q->in_flight_max;
 	rc = transfer_open(&options, &q->transfer);
@@ -124,17 +137,73 @@ static void refuse(struct s3_queue *q, struct s3_request *r,
 	finish(q, r);
 }
 
+/* What of the pace is taken, or about to be. */
+struct taken {
+	unsigned young;
+	long long oldest_ms; /* the oldest of these began then */
+};
+
+static struct taken count_young(const struct s3_queue *q, long long now_ms)
+{
+	struct taken taken = { .oldest_ms = now_ms };
+
+	for (unsigned i = 0; i < q->in_flight_max; i++) {
+		const struct s3_request *r = q->slots[i];
+
+		if (!r || r->begun_ms <= now_ms - YOUNG_MS)
+			continue;
+		taken.young++;
+		if (r->begun_ms < taken.oldest_ms)
+			taken.oldest_ms = r->begun_ms;
+	}
+	return taken;
+}
+
+/* How many may begin now; with none, *ret_when_ms is when one may, unless an
+ * answer comes first. */
+static unsigned count_room(const struct s3_queue *q, long long now_ms,
+                           long long *ret_when_ms)
+{
+	const unsigned slots = q->in_flight_max - q->in_flight;
+	const unsigned window = s3_pace_window(&q->pace, now_ms);
+	const struct taken taken = count_young(q, now_ms);
+	const long long resume_ms = s3_pace_resume_ms(&q->pace);
+	unsigned room = window > taken.young ? window - taken.young : 0;
+
+	*ret_when_ms = LLONG_MAX;
+	if (slots == 0)
+		return 0;
+	*ret_when_ms = room > 0 ? now_ms : taken.oldest_ms + YOUNG_MS;
+	if (resume_ms > *ret_when_ms)
+		*ret_when_ms = resume_ms;
+	if (*ret_when_ms > now_ms)
+		return 0;
+	return room < slots ? room : slots;
+}
+
+/* Under pressure as many as may be under way: with each call the agent learns
+ * how the server does, and says what it has learnt of others. */
+static size_t batch_max(const struct s3_queue *q)
+{
+	const long long now_ms = clock_boot_ms();
+	unsigned window = s3_pace_window(&q->pace, now_ms);
+
+	if (!s3_pace_is_pressed(&q->pace, now_ms) || window > PRESIGN_MAX)
+		return PRESIGN_MAX;
+	return window > PRESIGN_PRESSED ? window : PRESIGN_PRESSED;
+}
+
 /* Fills the batch with the ready requests that need a URL now. */
-static size_t gather(struct s3_queue *q)
+static size_t gather(struct s3_queue *q, unsigned room)
 {
 	struct s3_requests kept = { .head = NULL };
-	unsigned slots = q->in_flight_max - q->in_flight;
+	const size_t max = batch_max(q);
 	struct s3_request *r;
 	size_t count = 0;
 
 	for (unsigned i = 0; (r = s3_requests_pop(&q->ready)); i++) {
-		if (count < PRESIGN_MAX && !s3_request_has_url(r) &&
-		    (!r->call.sink || i < slots))
+		if (count < max && !s3_request_has_url(r) &&
+		    (!r->call.sink || i < room))
 			q->batch[count++] = r;
 		s3_requests_push(&kept, r);
 	}
@@ -145,14 +214,22 @@ static size_t gather(struct s3_queue *q)
 static int ask(struct s3_queue *q, size_t first, size_t count,
                struct agent_error *error)
 {
+	const long long now_ms = clock_boot_ms();
+	const struct presign_order order = {
+		.cache = q->cache,
+		.requests = q->asked,
+		.count = count,
+		.pressure = s3_pace_report(&q->pace, now_ms),
+	};
+	struct agent_pace pace;
 	int rc;
 
 	for (size_t i = 0; i < count; i++)
 		q->asked[i] = q->batch[first + i]->call.request;
-	rc = agent_presign(q->agent, q->cache, q->asked, count, q->given,
-	                   error);
+	rc = agent_presign(q->agent, &order, q->given, &pace, error);
 	if (rc != AGENT_OK)
 		return rc;
+	s3_pace_take_share(&q->pace, &pace, now_ms);
 	for (size_t i = 0; i < count; i++)
 		s3_request_take_url(q->batch[first + i], &q->given[i]);
 	return 0;
@@ -185,12 +262,14 @@ static void refuse_all(struct s3_queue *q, const struct agent_error *error)
 		refuse(q, r, error);
 }
 
-static int presign_ready(struct s3_queue *q)
+static int presign_ready(struct s3_queue *q, unsigned room)
 {
 	struct agent_error error = { .exit_status = 1 };
-	size_t count = gather(q);
+	size_t count = gather(q, room);
 	int rc;
 
+	if (count == 0)
+		return 0;
 	rc = ask(q, 0, count, &error);
 	if (rc == AGENT_E_POLICY || rc == AGENT_E_REFUSED)
 		rc = ask_each(q, count, &error);
@@ -224,8 +303,12 @@ static int send_first(struct s3_queue *q)
 	if (rc < 0)
 		return rc;
 	(void)s3_requests_pop(&q->ready);
+	r->begun_ms = clock_boot_ms();
+	if (r->trial.retry.tries == 0)
+		r->trial.retry.since_ms = r->begun_ms;
 	q->slots[slot] = r;
 	q->in_flight++;
+	r->under_way = count_young(q, r->begun_ms).young;
 	return 0;
 }
 
@@ -244,15 +327,45 @@ static void wake_waiting(struct s3_queue *q)
 
 static int start_ready(struct s3_queue *q)
 {
+	long long when_ms;
+	unsigned room;
+
 	wake_waiting(q);
-	while (q->ready.head && q->in_flight < q->in_flight_max) {
-		int rc = s3_request_has_url(q->ready.head) ? send_first(q)
-		                                           : presign_ready(q);
+	/* Also in a pause: the others are to pause as well. */
+	if (s3_pace_has_news(&q->pace)) {
+		int rc = presign_ready(q, 0);
+
+		if (rc < 0)
+			return rc;
+	}
+	while (q->ready.head &&
+	       (room = count_room(q, clock_boot_ms(), &when_ms)) > 0) {
+		int rc = s3_request_has_url(q->ready.head)
+		                 ? send_first(q)
+		                 : presign_ready(q, room);
 
 		if (rc < 0)
 			return rc;
 	}
 	return 0;
+}
+
+/* Judges a try, and what it says of all others. */
+static enum s3_verdict weigh(struct s3_queue *q, struct s3_request *r,
+                             struct transfer_result *result)
+{
+	const struct retry_times times = { .now_ms = clock_boot_ms(),
+		                           .success_ms = q->pace.success_ms };
+	const struct s3_answer answer = {
+		.begun_ms = r->begun_ms,
+		.now_ms = times.now_ms,
+		.under_way = r->under_way,
+		.result = result,
+	};
+	enum s3_verdict verdict = s3_trial_judge(&r->trial, result, &times);
+
+	s3_pace_note(&q->pace, &answer);
+	return verdict;
 }
 
 /* Ends a try; the result's response is taken or cleared. */
@@ -261,7 +374,7 @@ static void judge(struct s3_queue *q, struct s3_request *r,
 {
 	if (r->call.sink)
 		s3_request_note_progress(r, result);
-	switch (s3_trial_judge(&r->trial, result)) {
+	switch (weigh(q, r, result)) {
 	case S3_VERDICT_FINAL:
 		r->reply.tries = r->trial.retry.tries;
 		r->reply.is_expired = r->trial.is_expired;
@@ -295,18 +408,28 @@ static int collect(struct s3_queue *q)
 	return rc;
 }
 
-/* The time until the first waiting request is due, if that is sooner. */
+static int bounded(int timeout_ms, long long now_ms, long long when_ms)
+{
+	long long left = when_ms > now_ms ? when_ms - now_ms : 0;
+
+	if (timeout_ms >= 0 && left >= timeout_ms)
+		return timeout_ms;
+	return left < INT_MAX ? (int)left : INT_MAX;
+}
+
+/* The time until the first waiting request is due, or a ready one may begin, if
+ * that is sooner. */
 static int bounded_wait_ms(const struct s3_queue *q, int timeout_ms)
 {
-	long long now = clock_boot_ms();
+	long long now_ms = clock_boot_ms(), when_ms;
 
 	if (q->done.head)
 		return 0;
-	for (const struct s3_request *r = q->waiting.head; r; r = r->next) {
-		long long left = r->due_ms > now ? r->due_ms - now : 0;
-
-		if (timeout_ms < 0 || left < timeout_ms)
-			timeout_ms = left < INT_MAX ? (int)left : INT_MAX;
+	for (const struct s3_request *r = q->waiting.head; r; r = r->next)
+		timeout_ms = bounded(timeout_ms, now_ms, r->due_ms);
+	if (q->ready.head) {
+		(void)count_room(q, now_ms, &when_ms);
+		timeout_ms = bounded(timeout_ms, now_ms, when_ms);
 	}
 	return timeout_ms;
 }

@@ -105,6 +105,8 @@ void s3_request_note_progress(struct s3_request *request,
 		memcpy(request->etag, result->etag, sizeof(request->etag));
 	request->reply.streamed += result->streamed;
 	request->trial.retry.tries = 0;
+	request->trial.retry.failures = 0;
+	request->trial.retry.since_ms = request->begun_ms;
 }
 
 bool s3_request_is_due(const struct s3_request *request, long long now_ms)

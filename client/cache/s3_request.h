@@ -13,8 +13,10 @@ struct s3_request {
 	struct agent_signed_request target;
 	int64_t use_until; /* of the target, seconds since the epoch; 0: none */
 	struct s3_trial trial;
-	long long due_ms; /* while waiting */
-	char etag[160];   /* of what the sink has so far; empty: not known */
+	long long begun_ms; /* of the latest try, on clock_boot_ms() */
+	unsigned under_way; /* then, with it; only what counted */
+	long long due_ms;   /* while waiting */
+	char etag[160];     /* of what the sink has so far; empty: not known */
 	struct s3_reply reply;
 };
 

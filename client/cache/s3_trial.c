@@ -91,17 +91,19 @@ static uint64_t random_number(void)
 
 static bool wants_retry(struct s3_trial *trial,
                         const struct transfer_result *result,
-                        const struct s3_error *error)
+                        const struct s3_error *error,
+                        const struct retry_times *times)
 {
-	struct transfer_result seen = { .outcome = TRANSFER_BROKEN };
+	const struct transfer_result seen = { .outcome = TRANSFER_BROKEN };
 
-	if (is_passing(result, error))
-		return retry_next(&trial->retry, &seen, random_number());
-	return retry_next(&trial->retry, result, random_number());
+	return retry_next(&trial->retry,
+	                  is_passing(result, error) ? &seen : result, times,
+	                  random_number());
 }
 
 enum s3_verdict s3_trial_judge(struct s3_trial *trial,
-                               struct transfer_result *result)
+                               struct transfer_result *result,
+                               const struct retry_times *times)
 {
 	bool is_completion = trial->operation == S3_COMPLETE_MULTIPART_UPLOAD;
 	struct s3_error error = { .code = "" };
@@ -116,6 +118,6 @@ enum s3_verdict s3_trial_judge(struct s3_trial *trial,
 		trial->renewals++;
 		return S3_VERDICT_RENEW;
 	}
-	return wants_retry(trial, result, &error) ? S3_VERDICT_RETRY
-	                                          : S3_VERDICT_FINAL;
+	return wants_retry(trial, result, &error, times) ? S3_VERDICT_RETRY
+	                                                 : S3_VERDICT_FINAL;
 }

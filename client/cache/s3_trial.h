@@ -24,4 +24,5 @@ struct s3_trial {
 /* A CompleteMultipartUpload that failed in spite of its status 200 is given
  * the outcome and status that it should have had. */
 enum s3_verdict s3_trial_judge(struct s3_trial *trial,
-                               struct transfer_result *result);
+                               struct transfer_result *result,
+                               const struct retry_times *times);

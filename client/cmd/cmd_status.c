@@ -80,6 +80,12 @@ static void print_cache(const struct agent_cache *cache)
 	if (cache->public_keys.count == 0)
 		(void)printf("  key      known once unlocked\n");
 	print_policy(cache);
+	if (cache->in_flight > 0) {
+		(void)printf(
+			"  pace     slowed down by the server: %u requests "
+			"in flight\n",
+			cache->in_flight);
+	}
 }
 
 static void print_audit(const struct agent_audit *audit)

@@ -142,7 +142,10 @@ static int print_presigned(const struct task *t, const struct place *places,
 {
 	cleanup_free struct s3_object_request *requests = NULL;
 	cleanup_free struct agent_signed_request *signed_requests = NULL;
+	struct presign_order order = { .cache = t->session->config->name,
+		                       .count = count };
 	struct agent_error error;
+	struct agent_pace pace;
 	int exit_status = EXIT_DONE;
 
 	requests = calloc(count + 1, sizeof(*requests));
@@ -154,8 +157,9 @@ static int print_presigned(const struct task *t, const struct place *places,
 		requests[i].key = bytes_of_text(places[i].key);
 		requests[i].expires = t->options->expires;
 	}
-	if (agent_presign(t->session->agent, t->session->config->name, requests,
-	                  count, signed_requests, &error) != 0) {
+	order.requests = requests;
+	if (agent_presign(t->session->agent, &order, signed_requests, &pace,
+	                  &error) != 0) {
 		log_error("url: %s", error.text);
 		return error.exit_status;
 	}

@@ -191,6 +191,10 @@ static void sign(struct upstream *u, struct order *order)
 static int presign(struct upstream *u, struct order *const *orders,
                    size_t count, struct agent_error *error)
 {
+	const struct presign_order order = { .cache = u->config->name,
+		                             .requests = u->asked_for,
+		                             .count = count };
+	struct agent_pace pace;
 	int rc;
 
 	for (size_t i = 0; i < count; i++) {
@@ -200,8 +204,7 @@ static int presign(struct upstream *u, struct order *const *orders,
 			.expires = orders[i]->expires,
 		};
 	}
-	rc = agent_presign(u->agent, u->config->name, u->asked_for, count,
-	                   u->given, error);
+	rc = agent_presign(u->agent, &order, u->given, &pace, error);
 	if (rc < 0) {
 		error->exit_status = EXIT_FAILED;
 		(void)snprintf(error->text, sizeof(error->text), "agent: %s",

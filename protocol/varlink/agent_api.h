@@ -87,7 +87,8 @@ struct agent_cache {
 	struct strings public_keys;   /* name:base64 */
 	struct strings upstream_keys; /* name:base64 */
 	enum sign_policy sign_policy;
-	uint32_t confirm; /* bits of enum confirmation */
+	uint32_t confirm;   /* bits of enum confirmation */
+	uint32_t in_flight; /* of all clients; 0: the server sets no limit */
 };
 
 /* Where the audit log is. */
@@ -132,6 +133,23 @@ struct agent_signed_request {
 	struct agent_header headers[AGENT_HEADERS_MAX];
 	size_t header_count;
 	int64_t expires_at; /* seconds since the epoch */
+};
+
+/* What a cache's server has answered a client since it last said so; all 0:
+ * nothing to say. */
+#define AGENT_ANSWERS_MAX 1000000
+#define AGENT_PAUSE_MAX   60000
+struct agent_pressure {
+	uint32_t slow_downs; /* 429 and 503; at most AGENT_ANSWERS_MAX */
+	uint32_t successes;  /* likewise */
+	uint32_t pause_ms; /* that it still asks for; at most AGENT_PAUSE_MAX */
+};
+
+/* What a client should have under way at a cache's server. */
+#define AGENT_IN_FLIGHT_MAX 64 /* of one client */
+struct agent_pace {
+	uint32_t in_flight; /* 0: as much as it likes, and pause_ms is 0 too */
+	uint32_t pause_ms;  /* at most AGENT_PAUSE_MAX: nothing new before */
 };
 
 void agent_signed_request_clear(struct agent_signed_request *request);

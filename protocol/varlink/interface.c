@@ -31,6 +31,7 @@ static const struct field cache_fields[] = {
 	[CACHE_FIELD_PRIORITY] = { "priority", "?int", FIELD_INT },
 	[CACHE_FIELD_SIGN_POLICY] = { "signPolicy", "SignPolicy", FIELD_TEXT },
 	[CACHE_FIELD_CONFIRM] = { "confirm", "[]Confirmation", FIELD_LIST },
+	[CACHE_FIELD_IN_FLIGHT] = { "inFlight", "?int", FIELD_INT },
 };
 
 static const struct field audit_fields[] = {
@@ -97,6 +98,21 @@ static const struct field signed_request_fields[] = {
 const struct shape shape_signed_request =
 	SHAPE("SignedRequest", signed_request_fields);
 
+static const struct field pressure_fields[] = {
+	[PRESSURE_FIELD_SLOW_DOWNS] = { "slowDowns", "int", FIELD_INT },
+	[PRESSURE_FIELD_SUCCESSES] = { "successes", "int", FIELD_INT },
+	[PRESSURE_FIELD_PAUSE_MS] = { "pauseMs", "int", FIELD_INT },
+};
+
+const struct shape shape_pressure = SHAPE("Pressure", pressure_fields);
+
+static const struct field pace_fields[] = {
+	[PACE_FIELD_IN_FLIGHT] = { "inFlight", "int", FIELD_INT },
+	[PACE_FIELD_PAUSE_MS] = { "pauseMs", "int", FIELD_INT },
+};
+
+const struct shape shape_pace = SHAPE("Pace", pace_fields);
+
 static const struct field status_reply[] = {
 	[STATUS_FIELD_VERSION] = { "version", "string", FIELD_TEXT },
 	[STATUS_FIELD_PID] = { "pid", "int", FIELD_INT },
@@ -140,10 +156,13 @@ static const struct field sign_reply[] = {
 static const struct field presign_call[] = {
 	[BATCH_FIELD_CACHE] = { "cache", "string", FIELD_TEXT },
 	[BATCH_FIELD_ITEMS] = { "requests", "[]ObjectRequest", FIELD_LIST },
+	[BATCH_FIELD_PRESSURE] = { "pressure", "?Pressure", FIELD_OBJECT },
 };
 
 static const struct field presign_reply[] = {
-	{ "responses", "[]SignedRequest", FIELD_LIST },
+	[PRESIGNED_FIELD_RESPONSES] = { "responses", "[]SignedRequest",
+	                                FIELD_LIST },
+	[PRESIGNED_FIELD_PACE] = { "pace", "?Pace", FIELD_OBJECT },
 };
 
 static const struct field get_info_reply[] = {

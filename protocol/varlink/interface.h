@@ -26,6 +26,7 @@ enum cache_field {
 	CACHE_FIELD_PRIORITY,
 	CACHE_FIELD_SIGN_POLICY,
 	CACHE_FIELD_CONFIRM,
+	CACHE_FIELD_IN_FLIGHT,
 };
 
 enum path_info_field {
@@ -103,6 +104,23 @@ enum narrow_field {
 enum batch_field {
 	BATCH_FIELD_CACHE,
 	BATCH_FIELD_ITEMS,
+	BATCH_FIELD_PRESSURE, /* Presign */
+};
+
+enum presigned_field {
+	PRESIGNED_FIELD_RESPONSES,
+	PRESIGNED_FIELD_PACE,
+};
+
+enum pressure_field {
+	PRESSURE_FIELD_SLOW_DOWNS,
+	PRESSURE_FIELD_SUCCESSES,
+	PRESSURE_FIELD_PAUSE_MS,
+};
+
+enum pace_field {
+	PACE_FIELD_IN_FLIGHT,
+	PACE_FIELD_PAUSE_MS,
 };
 
 extern const struct shape shape_measure;
@@ -112,6 +130,8 @@ extern const struct shape shape_path_info;
 extern const struct shape shape_path_signatures;
 extern const struct shape shape_object_request;
 extern const struct shape shape_signed_request;
+extern const struct shape shape_pressure;
+extern const struct shape shape_pace;
 
 struct method {
 	const char *name; /* with its interface */

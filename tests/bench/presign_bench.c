@@ -53,8 +53,10 @@ struct bench {
 
 static int make_call(struct bench *b, enum way_index way, size_t count)
 {
+	const struct agent_pressure none = { .slow_downs = 0 };
+
 	buffer_init(&b->calls[way], MESSAGE_MAX);
-	return presign_call_encode(b->cache, b->requests, count,
+	return presign_call_encode(b->cache, b->requests, count, &none,
 	                           &b->calls[way]);
 }
 
@@ -103,10 +105,13 @@ static int presign_here(struct bench *b)
 
 static int ask_client(struct bench *b)
 {
+	const struct presign_order order = { .cache = b->cache,
+		                             .requests = b->requests,
+		                             .count = AGENT_BATCH_MAX };
 	struct agent_error error;
+	struct agent_pace pace;
 
-	if (agent_presign(b->agent, b->cache, b->requests, AGENT_BATCH_MAX,
-	                  b->urls, &error) != AGENT_OK)
+	if (agent_presign(b->agent, &order, b->urls, &pace, &error) != AGENT_OK)
 		return -EACCES;
 	for (size_t i = 0; i < AGENT_BATCH_MAX; i++)
 		agent_signed_request_clear(&b->urls[i]);

@@ -78,18 +78,24 @@ static void check_signatures(const struct strings *signatures)
 	}
 }
 
-static void check_presigned(const struct agent_signed_request *response)
+static void check_presigned(const struct agent_signed_request *response,
+                            const struct agent_pace *pace)
 {
 	cleanup_reply struct varlink_reply reply = { .parameters = NULL };
 	struct agent_signed_request again;
+	struct agent_pace again_pace;
 	cleanup_buffer struct buffer out;
 
 	MUST(response->url && strlen(response->url) <= AGENT_URL_MAX);
 	MUST(response->header_count <= AGENT_HEADERS_MAX);
 	buffer_init(&out, VARLINK_FRAME_MAX);
-	MUST(presign_reply_encode(response, 1, &out) == 0);
+	MUST(presign_reply_encode(response, 1, pace, &out) == 0);
 	decode(&out, &reply);
-	MUST(presign_reply_decode(&reply, 1, &again) == 0);
+	MUST(presign_reply_decode(&reply, 1, &again, &again_pace) == 0);
+	MUST(pace->in_flight <= AGENT_IN_FLIGHT_MAX &&
+	     pace->pause_ms <= AGENT_PAUSE_MAX);
+	MUST(pace->in_flight == again_pace.in_flight &&
+	     pace->pause_ms == again_pace.pause_ms);
 	MUST(strcmp(response->url, again.url) == 0);
 	MUST(strcmp(response->method, again.method) == 0);
 	MUST(response->header_count == again.header_count);
@@ -103,6 +109,7 @@ static void read_reply(struct bytes frame)
 	const struct path_info *paths[] = { &path };
 	cleanup_reply struct varlink_reply reply = { .parameters = NULL };
 	struct agent_signed_request response;
+	struct agent_pace pace;
 	struct agent_status status;
 	struct strings signatures;
 	enum agent_state state;
@@ -123,8 +130,8 @@ static void read_reply(struct bytes frame)
 		check_signatures(&signatures);
 		strings_clear(&signatures);
 	}
-	if (presign_reply_decode(&reply, 1, &response) == 0) {
-		check_presigned(&response);
+	if (presign_reply_decode(&reply, 1, &response, &pace) == 0) {
+		check_presigned(&response, &pace);
 		agent_signed_request_clear(&response);
 	}
 }

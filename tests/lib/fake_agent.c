@@ -50,23 +50,26 @@ static int answer_sign(const struct varlink_call *call, struct buffer *out)
 	return sign_reply_encode(&sign, signatures, out);
 }
 
-/* The URL is the key. */
+/* The URL is the key; there is a pace for who has met a pressure. */
 static int answer_presign(const struct varlink_call *call, struct buffer *out)
 {
 	static struct agent_signed_request responses[AGENT_BATCH_MAX];
 	static char urls[AGENT_BATCH_MAX][64];
 	cleanup_presign_call struct presign_call presign = { .texts = NULL };
+	struct agent_pace pace = { .in_flight = 0 };
 	struct error_reply error;
 
 	if (presign_call_decode(call, &presign, &error) != CALL_OK)
 		return error_reply_encode(&error, out);
+	if (presign.pressure.slow_downs > 0)
+		pace.in_flight = presign.pressure.slow_downs;
 	for (size_t i = 0; i < presign.count; i++) {
 		memcpy(urls[i], presign.requests[i].key.data,
 		       presign.requests[i].key.len);
 		responses[i] = (struct agent_signed_request){ .method = "GET",
 			                                      .url = urls[i] };
 	}
-	return presign_reply_encode(responses, presign.count, out);
+	return presign_reply_encode(responses, presign.count, &pace, out);
 }
 
 static int answer_really(const struct varlink_call *call, struct buffer *out)

@@ -51,6 +51,7 @@ static void note(struct fake_presign *fake, const struct s3_object_request *r)
 	copy(r->upload_id_marker, asked->upload_id_marker,
 	     sizeof(asked->upload_id_marker));
 	copy(r->continuation_token, asked->token, sizeof(asked->token));
+	copy(r->start_after, asked->start_after, sizeof(asked->start_after));
 	asked->max_keys = r->max_keys;
 	asked->if_none_match = r->if_none_match;
 	asked->content_length = r->content_length;
@@ -118,24 +119,34 @@ static int refuse(enum agent_outcome outcome, struct agent_error *error)
 	return (int)outcome;
 }
 
-/* NOLINTNEXTLINE(readability-function-size): agent_call.h has it so */
-int agent_presign(struct agent *agent, const char *cache,
-                  const struct s3_object_request *requests, size_t count,
+static void note_pressure(struct fake_presign *fake,
+                          const struct agent_pressure *pressure)
+{
+	if (pressure->slow_downs > 0 || pressure->successes > 0 ||
+	    pressure->pause_ms > 0)
+		fake->told_count++;
+	fake->told.slow_downs += pressure->slow_downs;
+	fake->told.successes += pressure->successes;
+	fake->told.pause_ms += pressure->pause_ms;
+}
+
+int agent_presign(struct agent *agent, const struct presign_order *order,
                   struct agent_signed_request *ret_requests,
-                  struct agent_error *error)
+                  struct agent_pace *ret_pace, struct agent_error *error)
 {
 	struct fake_presign *fake = (struct fake_presign *)(void *)agent;
+	const struct s3_object_request *requests = order->requests;
 
-	(void)cache;
 	fake->calls++;
 	if (fake->outcome != AGENT_OK)
 		return refuse(fake->outcome, error);
-	for (size_t i = 0; i < count && fake->refused_key; i++) {
+	for (size_t i = 0; i < order->count && fake->refused_key; i++) {
 		if (bytes_equal(requests[i].key,
 		                bytes_of_text(fake->refused_key)))
 			return refuse(AGENT_E_POLICY, error);
 	}
-	for (size_t i = 0; i < count; i++) {
+	note_pressure(fake, &order->pressure);
+	for (size_t i = 0; i < order->count; i++) {
 		int rc;
 
 		note(fake, &requests[i]);
@@ -143,5 +154,6 @@ int agent_presign(struct agent *agent, const char *cache,
 		if (rc < 0)
 			return rc;
 	}
+	*ret_pace = fake->pace;
 	return AGENT_OK;
 }

@@ -19,6 +19,7 @@ struct fake_asked {
 	char upload_id[64];
 	char upload_id_marker[64];
 	char token[64];
+	char start_after[64];
 	uint32_t max_keys;
 	uint64_t content_length;
 	uint8_t content_md5[S3_MD5_LEN];
@@ -32,8 +33,11 @@ struct fake_presign {
 	enum agent_outcome outcome; /* of every call */
 	const char *refused_key;    /* AGENT_E_POLICY; NULL: none */
 	unsigned expired_count;     /* so many URLs are too old already */
+	struct agent_pace pace;     /* of every answer */
 
 	unsigned calls;
+	struct agent_pressure told; /* all together */
+	unsigned told_count;        /* calls with a pressure */
 	size_t asked_count;
 	struct fake_asked asked[FAKE_PRESIGN_ASKED_MAX];
 };

@@ -15,9 +15,11 @@
 #	lost      forwarded and done, connection closed without an answer
 #	broken    forwarded and done, answered with 500
 #	delay     milliseconds before each request is forwarded
+#	rate      requests forwarded a second; beyond that 503 SlowDown without
+#	          Retry-After.  0: no limit
 # Host goes through unchanged, so that signatures stay good.
 
-faults_names='busy throttled region refused expired reset lost broken delay'
+faults_names='busy throttled region refused expired reset lost broken delay rate'
 
 faults_configuration() {
 	local name
@@ -51,6 +53,10 @@ faults_configuration() {
 	    timeout server 60s
 	frontend here
 	    bind 127.0.0.1:$2
+	    stick-table type integer size 1 expire 1m store gpc0_rate(1s)
+	    http-request track-sc0 int(1)
+	    http-request return status 503 content-type application/xml string "<Error><Code>SlowDown</Code></Error>" if { var(proc.rate) -m int gt 0 } { sc_gpc0_rate(0),sub(proc.rate) -m int ge 0 }
+	    http-request sc-inc-gpc0(0)
 	    http-request lua.delay if { var(proc.delay) -m int gt 0 }
 	    http-request reject if { rand(1000),sub(proc.reset) -m int lt 0 }
 	    http-request return status 503 hdr Retry-After 1 content-type application/xml string "<Error><Code>SlowDown</Code></Error>" if { rand(1000),sub(proc.busy) -m int lt 0 }

@@ -307,36 +307,6 @@ static void a_path_that_fits_into_no_message_is_named(void)
 	path_info_clear(&info);
 }
 
-static void requests_go_in_batches_and_come_back_in_order(void)
-{
-	const struct fake_script script = { NULL, 3, 3 };
-	static struct s3_object_request requests[MANY];
-	static struct agent_signed_request responses[MANY];
-	static char keys[MANY][8];
-	struct agent_error error;
-	struct agent *agent = NULL;
-	struct fake_agent fake;
-
-	for (size_t i = 0; i < MANY; i++) {
-		(void)snprintf(keys[i], sizeof(keys[i]), "key%zu", i);
-		requests[i] = (struct s3_object_request){
-			.operation = S3_GET_OBJECT,
-			.key = bytes_of_text(keys[i])
-		};
-	}
-	fake_agent_start(&fake, &script);
-	CHECK(agent_open(fake.path, &agent, &error) == AGENT_OK);
-	CHECK(agent_presign(agent, "dev", requests, MANY, responses, &error) ==
-	      AGENT_OK);
-	agent_close(agent);
-	CHECK(fake_agent_stop(&fake));
-	for (size_t i = 0; i < MANY; i++) {
-		CHECK(responses[i].url &&
-		      strcmp(responses[i].url, keys[i]) == 0);
-		agent_signed_request_clear(&responses[i]);
-	}
-}
-
 #define STATUS_OF(state, caches)                                          \
 	"{\"parameters\":{\"version\":\"1\",\"pid\":1,\"state\":\"" state \
 	"\","                                                             \
@@ -357,6 +327,10 @@ static int sign_and_presign(const char *const *replies, size_t count,
 	const struct s3_object_request request = {
 		.operation = S3_GET_OBJECT, .key = bytes_of_text("key")
 	};
+	const struct presign_order order = { .cache = "dev",
+		                             .requests = &request,
+		                             .count = 1 };
+	struct agent_pace pace;
 	struct agent_signed_request response = { .url = NULL };
 	struct strings signatures = { .items = NULL };
 	struct path_info info = make_path(0);
@@ -370,7 +344,7 @@ static int sign_and_presign(const char *const *replies, size_t count,
 	agent_never_wait(agent);
 	rc = sign_paths(agent, &path, 1, &signatures, error);
 	if (rc == AGENT_OK)
-		rc = agent_presign(agent, "dev", &request, 1, &response, error);
+		rc = agent_presign(agent, &order, &response, &pace, error);
 	agent_close(agent);
 	CHECK(fake_agent_stop(&fake));
 	strings_clear(&signatures);
@@ -476,8 +450,6 @@ int main(void)
 		  paths_go_in_batches_by_number_and_by_size },
 		{ "a path that fits into no message is named",
 		  a_path_that_fits_into_no_message_is_named },
-		{ "requests go in batches and come back in order",
-		  requests_go_in_batches_and_come_back_in_order },
 		{ "who never waits is told that the agent is locked",
 		  who_never_waits_is_told_that_the_agent_is_locked },
 		{ "who never waits is served by an unlocked agent",

@@ -189,7 +189,7 @@ static void a_download_that_never_goes_on_ends_after_its_tries(void)
 		const char *says;
 	} cases[] = {
 		{ NULL, "broke" },
-		{ STAGE_STATUS("503 S"), "answered 503" },
+		{ STAGE_STATUS("500 I"), "answered 500" },
 		{ "HTTP/1.1 206 P\r\nContent-Range: bytes 4-19/20\r\n"
 		  "Content-Length: 16\r\n\r\n456789abcdefghij",
 		  "another part" },

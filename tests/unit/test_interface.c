@@ -247,7 +247,7 @@ static void the_reader_reads_the_files(void)
 {
 	CHECK(strcmp(agent_idl()->interface, AGENT_INTERFACE) == 0);
 	CHECK(strcmp(service_idl()->interface, SERVICE_INTERFACE) == 0);
-	CHECK(agent_idl()->count == 13 + 7 + 10);
+	CHECK(agent_idl()->count == 15 + 7 + 10);
 	CHECK(service_idl()->count == 2 + 6);
 	CHECK(service_find_description("io.nixcache") == NULL);
 }
@@ -291,8 +291,10 @@ static void every_error_is_as_its_file_says(void)
 static void every_type_is_as_its_file_says(void)
 {
 	static const struct shape *const shapes[] = {
-		&shape_cache,     &shape_measure,         &shape_object_request,
-		&shape_path_info, &shape_path_signatures, &shape_signed_request,
+		&shape_cache,           &shape_measure,
+		&shape_object_request,  &shape_path_info,
+		&shape_path_signatures, &shape_signed_request,
+		&shape_pressure,        &shape_pace,
 		&shape_audit,
 	};
 

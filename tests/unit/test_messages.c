@@ -51,6 +51,9 @@ static void encode_sign(struct buffer *out)
 
 static void encode_presign(struct buffer *out)
 {
+	const struct agent_pressure pressure = { .slow_downs = 3,
+		                                 .successes = AGENT_ANSWERS_MAX,
+		                                 .pause_ms = AGENT_PAUSE_MAX };
 	struct s3_object_request requests[2] = {
 		{ .operation = S3_HEAD_OBJECT,
 		  .key = bytes_of_text("nix-cache-info") },
@@ -75,7 +78,7 @@ static void encode_presign(struct buffer *out)
 		},
 	};
 
-	CHECK(presign_call_encode("dev", requests, 2, out) == 0);
+	CHECK(presign_call_encode("dev", requests, 2, &pressure, out) == 0);
 }
 
 static void a_sign_call_arrives_whole(void)
@@ -145,6 +148,28 @@ static void a_presign_call_arrives_whole(void)
 	CHECK(!presign.requests[0].has_content_md5);
 	CHECK(presign.requests[0].upload_id.data == NULL);
 	check_full_request(&presign.requests[1]);
+	CHECK(presign.pressure.slow_downs == 3 &&
+	      presign.pressure.successes == AGENT_ANSWERS_MAX &&
+	      presign.pressure.pause_ms == AGENT_PAUSE_MAX);
+}
+
+static void without_pressure_nothing_is_said_of_it(void)
+{
+	const struct s3_object_request request = { .operation = S3_GET_OBJECT };
+	const struct agent_pressure none = { .slow_downs = 0 };
+	cleanup_presign_call struct presign_call presign = { .texts = NULL };
+	cleanup_call struct varlink_call call = { .parameters = NULL };
+	cleanup_buffer struct buffer out;
+	struct error_reply error;
+
+	buffer_init(&out, VARLINK_FRAME_MAX);
+	CHECK(presign_call_encode("dev", &request, 1, &none, &out) == 0);
+	CHECK(!strstr((const char *)out.data, "pressure"));
+	CHECK(call_decode(frame_of(&out), &call) == 0);
+	CHECK(presign_call_decode(&call, &presign, &error) == CALL_OK);
+	CHECK(presign.pressure.slow_downs == 0 &&
+	      presign.pressure.successes == 0 &&
+	      presign.pressure.pause_ms == 0);
 }
 
 static void every_truncation_is_refused(void)
@@ -261,6 +286,10 @@ static void wrong_types_and_unknown_fields_are_named(void)
 					     json_object_object_get(parameters,
 		                                                    items[i]),
 					     1));
+		if (json_object_object_get(parameters, "pressure")) {
+			spoil_members(whole, json_object_object_get(
+						     parameters, "pressure"));
+		}
 		(void)json_object_put(whole);
 	}
 }
@@ -277,6 +306,12 @@ static void wrong_types_and_unknown_fields_are_named(void)
 #define ONE_REQUEST(members)                                     \
 	PRESIGN("{\"cache\":\"c\",\"requests\":[{\"operation\":" \
 	        "\"GetObject\"" members "}]}")
+
+#define GET "{\"operation\":\"GetObject\"}"
+#define PRESSED(slow_downs, successes, pause)                            \
+	PRESIGN("{\"cache\":\"c\",\"requests\":[" GET "],\"pressure\":"  \
+	        "{\"slowDowns\":" slow_downs ",\"successes\":" successes \
+	        ",\"pauseMs\":" pause "}}")
 
 static void values_out_of_range_are_named(void)
 {
@@ -321,6 +356,16 @@ static void values_out_of_range_are_named(void)
 		{ "maxKeys", ONE_REQUEST(",\"maxKeys\":0") },
 		{ "maxKeys", ONE_REQUEST(",\"maxKeys\":1001") },
 		{ "partNumberMarker", ONE_REQUEST(",\"partNumberMarker\":-1") },
+		{ "", PRESSED("0", "0", "0") },
+		{ "", PRESSED("1000000", "1000000", "60000") },
+		{ "slowDowns", PRESSED("1000001", "0", "0") },
+		{ "slowDowns", PRESSED("-1", "0", "0") },
+		{ "successes", PRESSED("0", "1000001", "0") },
+		{ "pauseMs", PRESSED("0", "0", "60001") },
+		{ "pressure", PRESIGN("{\"cache\":\"c\",\"requests\":[" GET
+		                      "],\"pressure\":1}") },
+		{ "slowDowns", PRESIGN("{\"cache\":\"c\",\"requests\":[" GET
+		                       "],\"pressure\":{}}") },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -378,6 +423,7 @@ static void a_batch_has_a_limit(void)
 			requests[AGENT_BATCH_MAX + 1] = {
 				{ .operation = S3_GET_OBJECT },
 			};
+		const struct agent_pressure none = { .slow_downs = 0 };
 		struct path_info info;
 		const struct path_info *paths[AGENT_BATCH_MAX + 1];
 		cleanup_buffer struct buffer out;
@@ -387,7 +433,8 @@ static void a_batch_has_a_limit(void)
 		for (size_t i = 0; i < count; i++)
 			paths[i] = &info;
 		buffer_init(&out, VARLINK_FRAME_MAX);
-		CHECK(presign_call_encode("c", requests, count, &out) == 0);
+		CHECK(presign_call_encode("c", requests, count, &none, &out) ==
+		      0);
 		CHECK(strcmp(refused_field((const char *)out.data, &error),
 		             count > AGENT_BATCH_MAX ? "requests" : "") == 0);
 		buffer_rewind(&out);
@@ -418,6 +465,8 @@ int main(void)
 		{ "a Sign call arrives whole", a_sign_call_arrives_whole },
 		{ "a Presign call arrives whole",
 		  a_presign_call_arrives_whole },
+		{ "without pressure nothing is said of it",
+		  without_pressure_nothing_is_said_of_it },
 		{ "every truncation is refused", every_truncation_is_refused },
 		{ "wrong types and unknown fields are named",
 		  wrong_types_and_unknown_fields_are_named },

@@ -193,7 +193,7 @@ static int copy_presign_call(void)
 	if (rc != CALL_OK)
 		return rc;
 	rc = presign_call_encode(presign.cache, presign.requests, presign.count,
-	                         &out);
+	                         &presign.pressure, &out);
 	presign_call_clear(&presign);
 	return rc;
 }
@@ -205,7 +205,9 @@ static void the_calls_of_presign(void)
 				  "\"parameters\":{\"cache\":\"dev\","
 				  "\"requests\":[{\"operation\":\"GetObject\","
 				  "\"key\":\"nix-cache-info\"},{\"operation\":"
-				  "\"ListObjectsV2\",\"prefix\":\"nar/\"}]}}"),
+				  "\"ListObjectsV2\",\"prefix\":\"nar/\"}],"
+				  "\"pressure\":{\"slowDowns\":1,"
+				  "\"successes\":2,\"pauseMs\":3}}}"),
 	                  &sample_call) == 0);
 	try_all(copy_presign_call);
 	call_clear(&sample_call);
@@ -215,13 +217,14 @@ static int copy_presign_reply(void)
 {
 	cleanup_buffer struct buffer out;
 	struct agent_signed_request response;
+	struct agent_pace pace;
 	int rc;
 
 	buffer_init(&out, VARLINK_FRAME_MAX);
-	rc = presign_reply_decode(&sample_reply, 1, &response);
+	rc = presign_reply_decode(&sample_reply, 1, &response, &pace);
 	if (rc < 0)
 		return rc;
-	rc = presign_reply_encode(&response, 1, &out);
+	rc = presign_reply_encode(&response, 1, &pace, &out);
 	agent_signed_request_clear(&response);
 	return rc;
 }

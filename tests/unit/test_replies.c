@@ -118,8 +118,10 @@ static void encode_urls(struct buffer *out)
 		  .header_count = 2,
 		  .expires_at = 4102444800 },
 	};
+	const struct agent_pace pace = { .in_flight = AGENT_IN_FLIGHT_MAX,
+		                         .pause_ms = AGENT_PAUSE_MAX };
 
-	CHECK(presign_reply_encode(responses, 2, out) == 0);
+	CHECK(presign_reply_encode(responses, 2, &pace, out) == 0);
 }
 
 static void urls_arrive_whole(void)
@@ -127,11 +129,14 @@ static void urls_arrive_whole(void)
 	cleanup_reply struct varlink_reply reply = { .parameters = NULL };
 	cleanup_buffer struct buffer out;
 	struct agent_signed_request got[2];
+	struct agent_pace pace;
 
 	buffer_init(&out, VARLINK_FRAME_MAX);
 	encode_urls(&out);
 	CHECK(reply_decode(frame_of(&out), &reply) == 0);
-	CHECK(presign_reply_decode(&reply, 2, got) == 0);
+	CHECK(presign_reply_decode(&reply, 2, got, &pace) == 0);
+	CHECK(pace.in_flight == AGENT_IN_FLIGHT_MAX &&
+	      pace.pause_ms == AGENT_PAUSE_MAX);
 	CHECK(strcmp(got[0].method, "GET") == 0 && got[0].header_count == 0);
 	CHECK(strcmp(got[1].url, "https://h/b/k?X-Amz-Signature=00") == 0);
 	CHECK(got[1].header_count == 2 && got[1].expires_at == 4102444800);
@@ -139,13 +144,42 @@ static void urls_arrive_whole(void)
 	CHECK(strcmp(got[1].headers[1].value, "*") == 0);
 	agent_signed_request_clear(&got[0]);
 	agent_signed_request_clear(&got[1]);
-	CHECK(presign_reply_decode(&reply, 1, got) == -EBADMSG);
+	CHECK(presign_reply_decode(&reply, 1, got, &pace) == -EBADMSG);
 	CHECK(got[0].url == NULL);
 }
 
 #define URL_REPLY(method, url, headers, expires)                              \
 	"{\"parameters\":{\"responses\":[{\"method\":" method ",\"url\":" url \
 	",\"headers\":" headers ",\"expiresAt\":" expires "}]}}"
+
+#define PACED(pace)                                                          \
+	"{\"parameters\":{\"responses\":[{\"method\":\"GET\",\"url\":\"u\"," \
+	"\"headers\":{},\"expiresAt\":1}],\"pace\":" pace "}}"
+
+static void a_pace_may_lack_or_say_more(void)
+{
+	static const struct {
+		const char *text;
+		uint32_t in_flight, pause_ms;
+	} cases[] = {
+		{ URL_REPLY("\"GET\"", "\"u\"", "{}", "1"), 0, 0 },
+		{ PACED("null"), 0, 0 },
+		{ PACED("{\"inFlight\":1,\"pauseMs\":2}"), 1, 2 },
+		{ PACED("{\"inFlight\":1,\"pauseMs\":0,\"new\":[]}"), 1, 0 },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		cleanup_reply struct varlink_reply reply = { .error = "" };
+		struct agent_pace pace = { .in_flight = 9, .pause_ms = 9 };
+		struct agent_signed_request got;
+
+		CHECK(reply_decode(bytes_of_text(cases[i].text), &reply) == 0);
+		CHECK(presign_reply_decode(&reply, 1, &got, &pace) == 0);
+		CHECK(pace.in_flight == cases[i].in_flight);
+		CHECK(pace.pause_ms == cases[i].pause_ms);
+		agent_signed_request_clear(&got);
+	}
+}
 
 static void urls_that_could_break_a_request_are_refused(void)
 {
@@ -171,14 +205,21 @@ static void urls_that_could_break_a_request_are_refused(void)
 		URL_REPLY("\"GET\"", "\"u\"", "{}", "-1"),
 		URL_REPLY("\"GET\"", "\"u\"", "{}", "null"),
 		"{\"parameters\":{\"responses\":[null]}}",
+		PACED("1"),
+		PACED("{}"),
+		PACED("{\"inFlight\":0,\"pauseMs\":0}"),
+		PACED("{\"inFlight\":65,\"pauseMs\":0}"),
+		PACED("{\"inFlight\":1,\"pauseMs\":-1}"),
+		PACED("{\"inFlight\":1,\"pauseMs\":60001}"),
 	};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		cleanup_reply struct varlink_reply reply = { .error = "" };
 		struct agent_signed_request got;
+		struct agent_pace pace;
 
 		CHECK(reply_decode(bytes_of_text(bad[i]), &reply) == 0);
-		CHECK(presign_reply_decode(&reply, 1, &got) == -EBADMSG);
+		CHECK(presign_reply_decode(&reply, 1, &got, &pace) == -EBADMSG);
 		CHECK(got.url == NULL);
 	}
 }
@@ -187,6 +228,7 @@ static void urls_that_could_break_a_request_are_refused(void)
 static void urls_that_do_not_fit_into_a_message_are_not_sent(void)
 {
 	static struct agent_signed_request responses[AGENT_BATCH_MAX];
+	const struct agent_pace none = { .in_flight = 0 };
 	char url[AGENT_URL_MAX + 1];
 	cleanup_buffer struct buffer out;
 
@@ -197,9 +239,9 @@ static void urls_that_do_not_fit_into_a_message_are_not_sent(void)
 			                                      .url = url };
 	}
 	buffer_init(&out, VARLINK_FRAME_MAX);
-	CHECK(presign_reply_encode(responses, 100, &out) == 0);
+	CHECK(presign_reply_encode(responses, 100, &none, &out) == 0);
 	buffer_rewind(&out);
-	CHECK(presign_reply_encode(responses, AGENT_BATCH_MAX, &out) ==
+	CHECK(presign_reply_encode(responses, AGENT_BATCH_MAX, &none, &out) ==
 	      -EMSGSIZE);
 	CHECK(out.len == 0 && buffer_end(&out) == 0);
 }
@@ -215,6 +257,7 @@ static void encode_status(struct buffer *out)
 			.store_dir = text,
 			.compression = text,
 			.compression_level = 19,
+			.in_flight = 12,
 			.public_keys = { keys, 2, 2 },
 			.sign_policy = SIGN_BUILT_HERE,
 			.confirm = 1U << CONFIRM_UNLOCK | 1U << CONFIRM_SIGN,
@@ -273,6 +316,7 @@ static void check_status(const struct agent_status *got)
 	      (1U << CONFIRM_UNLOCK | 1U << CONFIRM_SIGN));
 	CHECK(got->caches[1].sign_policy == SIGN_ANY);
 	CHECK(got->caches[1].confirm == 0);
+	CHECK(got->caches[0].in_flight == 12 && got->caches[1].in_flight == 0);
 	CHECK(strcmp(got->scope, "k:AA==") == 0);
 	CHECK(got->audit.sequence == 12 &&
 	      strcmp(got->audit.path, "t\"\xc3\xa9") == 0 &&
@@ -400,6 +444,7 @@ int main(void)
 		{ "signatures of something else are refused",
 		  signatures_of_something_else_are_refused },
 		{ "URLs arrive whole", urls_arrive_whole },
+		{ "a pace may lack, or say more", a_pace_may_lack_or_say_more },
 		{ "URLs that could break a request are refused",
 		  urls_that_could_break_a_request_are_refused },
 		{ "URLs that do not fit into a message are not sent",

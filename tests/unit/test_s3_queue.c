@@ -59,13 +59,80 @@ static void the_eighth_failure_is_the_last(void)
 		replies[i].match = NULL;
 	for (size_t i = 0; i < 9; i++) {
 		replies[i] = (struct http_reply){
-			.answer = STAGE_BODY("503 S", STAGE_ERROR("SlowDown"))
+			.answer = STAGE_BODY("500 I",
+			                     STAGE_ERROR("InternalError"))
 		};
 	}
 	result = stage_run(&s, replies, 9, &step);
 	CHECK(result.outcome == CACHE_FAILED && result.exit_status == 1);
 	CHECK(strstr(result.error, "busy") != NULL);
 	CHECK(http_server_count(s.server) == 8);
+	stage_tear_down(&s);
+}
+
+#define SLOW_DOWN STAGE_BODY("503 S", STAGE_ERROR("SlowDown"))
+
+static void pleas_to_slow_down_use_no_tries_up(void)
+{
+	enum {
+		PLEAS = 20
+	};
+	struct http_reply replies[PLEAS + 1];
+	const struct cache_step step = { .type = CACHE_GET, .key = STAGE_NAR };
+	struct cache_result result;
+	struct stage s;
+
+	for (size_t i = 0; i < PLEAS; i++)
+		replies[i] = (struct http_reply){ .answer = SLOW_DOWN };
+	replies[PLEAS] = (struct http_reply){ .answer = STAGE_OK };
+	result = stage_run(&s, replies, PLEAS + 1, &step);
+	CHECK(result.outcome == CACHE_OK);
+	CHECK(http_server_count(s.server) == PLEAS + 1);
+	stage_tear_down(&s);
+}
+
+/* Runs checks of so many objects, of which a first call to the agent asks for
+ * 64; the first answers are pleas. */
+enum {
+	CHECKS = 100
+};
+
+static void run_checks(struct stage *s, unsigned pleas)
+{
+	static struct http_reply replies[2 * CHECKS];
+	static struct cache_result results[CHECKS];
+	struct cache_step step = { .type = CACHE_CHECK, .key = STAGE_NAR };
+
+	for (size_t i = 0; i < CHECKS + pleas; i++) {
+		replies[i] = (struct http_reply){
+			.answer = i < pleas ? STAGE_STATUS("503 S") : STAGE_OK
+		};
+	}
+	stage_set_up(s, replies, CHECKS + pleas, 8);
+	for (step.tag = 0; step.tag < CHECKS; step.tag++)
+		CHECK(cache_submit(s->cache, &step) == 0);
+	CHECK(stage_finish(s, results) == CHECKS);
+	for (size_t i = 0; i < CHECKS; i++)
+		CHECK(results[i].outcome == CACHE_OK);
+}
+
+static void without_pleas_the_agent_is_told_nothing(void)
+{
+	struct stage s;
+
+	run_checks(&s, 0);
+	CHECK(s.fake->told_count == 0 && s.fake->asked_count == CHECKS);
+	stage_tear_down(&s);
+}
+
+static void the_agent_is_told_soon_and_once(void)
+{
+	struct stage s;
+
+	run_checks(&s, 8);
+	CHECK(s.fake->told.slow_downs == 8);
+	CHECK(s.fake->told.successes > 0);
+	CHECK(s.fake->asked_count == CHECKS);
 	stage_tear_down(&s);
 }
 
@@ -275,6 +342,12 @@ int main(void)
 		  passing_failures_are_tried_again },
 		{ "the eighth failure is the last",
 		  the_eighth_failure_is_the_last },
+		{ "pleas to slow down use no tries up",
+		  pleas_to_slow_down_use_no_tries_up },
+		{ "without pleas the agent is told nothing",
+		  without_pleas_the_agent_is_told_nothing },
+		{ "the agent is told soon, and once",
+		  the_agent_is_told_soon_and_once },
 		{ "a waiting retry blocks nobody",
 		  a_waiting_retry_blocks_nobody },
 		{ "URLs are asked for in batches when steps start",

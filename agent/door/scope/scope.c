@@ -208,6 +208,20 @@ enum gate_outcome scope_decide(const struct scope *scope,
 	return outcome;
 }
 
+bool scope_may_put(const struct scope *scope, uint16_t cache)
+{
+	const enum permission put = PERMIT_OBJECT + S3_PUT_OBJECT;
+
+	for (size_t i = 0; i < layer_count(scope); i++) {
+		const struct grant *grant = layer_at(scope, i);
+
+		if (!scope_table_allows(grant->base, put, OBJECT_KEY_NAR) ||
+		    !(grant->allow >> put & 1) || !(grant->caches >> cache & 1))
+			return false;
+	}
+	return true;
+}
+
 uint32_t scope_expires(const struct scope *scope)
 {
 	uint32_t expires = S3_EXPIRES_USUAL;

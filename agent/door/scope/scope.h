@@ -48,6 +48,9 @@ bool scope_table_allows(enum scope_base base, enum permission permission,
 bool scope_table_is_decided(enum permission permission,
                             enum object_key_kind kind);
 
+/* Whether each layer gives PutObject for some NARs of that cache. */
+bool scope_may_put(const struct scope *scope, uint16_t cache);
+
 /* How long a URL lasts whose request does not say: S3_EXPIRES_USUAL, or less
  * where a layer gives less. */
 uint32_t scope_expires(const struct scope *scope);
