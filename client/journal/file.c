@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -25,7 +26,7 @@ static const char *reason_of(int rc)
 	case EBUSY:
 		return "another process keeps it locked";
 	case EBADMSG:
-		return "is damaged, and cannot be put aside";
+		return "is damaged, and open in another process";
 	default:
 		return strerror(-rc);
 	}
@@ -98,21 +99,33 @@ static int resolve_folder(const char *path, char ret_path[PATH_MAX])
 	return len < 0 || len >= PATH_MAX ? -ENAMETOOLONG : 0;
 }
 
-static int prepare(struct journal *journal, const char *path)
+static int find_path(struct journal *journal, const char *path)
 {
-	struct stat st;
-	int fd, rc;
+	int rc = check_ancestor(path);
 
-	rc = check_ancestor(path);
 	if (rc == 0)
 		rc = state_path_make_folders(path);
+	return rc < 0 ? rc : resolve_folder(path, journal->path);
+}
+
+static int enter(struct journal *journal, char why[JOURNAL_WHY_MAX])
+{
+	char lock[NAME_SIZE];
+	int rc = owner_enter(journal);
+
 	if (rc == 0)
-		rc = resolve_folder(path, journal->path);
-	if (rc < 0)
-		return rc;
-	/* Before SQLite has it: closing any descriptor of a file gives back
-	 * the locks that the process has on it (fcntl(2)). */
-	fd = journal_file_open(journal->path, &st);
+		return 0;
+	owner_format_path(journal, lock, sizeof(lock));
+	return journal_file_say(why, lock, rc);
+}
+
+/* Before SQLite has it: closing any descriptor of a file gives back the locks
+ * that the process has on it (fcntl(2)). */
+static int look(struct journal *journal)
+{
+	struct stat st;
+	int fd = journal_file_open(journal->path, &st);
+
 	if (fd < 0)
 		return fd;
 	(void)close(fd);
@@ -138,7 +151,13 @@ int journal_file_prepare(struct journal *journal, const char *path,
 		}
 		path = usual;
 	}
-	rc = prepare(journal, path);
+	rc = find_path(journal, path);
+	if (rc < 0)
+		return journal_file_say(why, path, rc);
+	rc = enter(journal, why);
+	if (rc < 0)
+		return rc;
+	rc = look(journal);
 	return rc < 0 ? journal_file_say(why, path, rc) : 0;
 }
 
@@ -156,19 +175,27 @@ static int move(const struct journal *journal)
 	return rename(journal->path, aside) < 0 ? -errno : 0;
 }
 
-int journal_file_put_aside(struct journal *journal)
+static bool is_there(const struct journal *journal)
 {
 	struct stat st;
-	int rc = owner_begin_aside(journal);
 
-	if (rc < 0)
-		return rc;
-	if (lstat(journal->path, &st) < 0) {
-		rc = errno == ENOENT ? 0 : -errno;
-	} else if (st.st_dev == journal->device &&
-	           st.st_ino == journal->inode) {
-		rc = move(journal);
+	return lstat(journal->path, &st) == 0 && st.st_dev == journal->device &&
+	       st.st_ino == journal->inode;
+}
+
+int journal_file_put_aside(struct journal *journal)
+{
+	int rc = 0;
+
+	for (int waited_ms = 0; waited_ms <= JOURNAL_WAIT_MS;
+	     waited_ms += OWNER_STEP_MS) {
+		rc = owner_try_alone(journal);
+		if (rc == 0 && is_there(journal))
+			rc = move(journal);
+		owner_leave(journal);
+		if (rc != -EBUSY || !is_there(journal))
+			break;
+		(void)poll(NULL, 0, OWNER_STEP_MS);
 	}
-	owner_end_aside(journal);
-	return rc;
+	return rc == -EBUSY && !is_there(journal) ? 0 : rc;
 }

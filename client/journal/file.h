@@ -11,12 +11,12 @@
 must_check int journal_file_open(const char *path, struct stat *ret_st);
 
 /* Fills in journal->path (NULL: the usual one; no link is left in it),
- * ->device and ->inode.  0, or -errno with a sentence in why. */
+ * ->device and ->inode, and enters (owner.h).  0, or -errno with a sentence in why. */
 must_check int journal_file_prepare(struct journal *journal, const char *path,
                                     char why[JOURNAL_WHY_MAX]);
 
-/* Moves the file that was prepared to FILE.aside, unless another has done so.
- * 0 or -errno. */
+/* Leaves, and moves the file that was prepared to FILE.aside, unless another
+ * has done so.  0; -EBUSY: it is open elsewhere; -errno. */
 int journal_file_put_aside(struct journal *journal);
 
 /* The sentence for an error of this file.  rc, for the caller to return. */

@@ -195,9 +195,11 @@ static int try_open(struct journal *j, const char *path,
 	close_database(j);
 	(void)journal_file_say(why, j->path, rc);
 	if (rc != -EBADMSG)
-		return rc == -EACCES ? -EAGAIN : rc;
+		return rc;
 	rc = journal_file_put_aside(j);
-	return rc < 0 ? rc : -EAGAIN;
+	if (rc == 0)
+		return -EAGAIN;
+	return rc == -EBUSY ? rc : journal_file_say(why, j->path, rc);
 }
 
 int journal_open(const char *path, struct journal **ret_journal,
@@ -215,7 +217,7 @@ int journal_open(const char *path, struct journal **ret_journal,
 		rc = try_open(j, path, why);
 	if (rc < 0) {
 		journal_close(j);
-		return rc == -EAGAIN ? -EACCES : rc;
+		return rc == -EAGAIN ? -EBADMSG : rc;
 	}
 	*ret_journal = j;
 	return 0;

@@ -31,7 +31,8 @@ struct journal;
 
 /* path NULL: the usual one, see state_path.h, with its folders, for us alone.
  * 0, or -errno with a sentence in why; a file that is damaged or of a later
- * version is put aside (FILE.aside) and begun anew, which is not a failure. */
+ * version is put aside (FILE.aside) and begun anew, which is not a failure,
+ * unless another process has it open. */
 must_check int journal_open(const char *path, struct journal **ret_journal,
                             char why[JOURNAL_WHY_MAX]);
 void journal_close(struct journal *journal);

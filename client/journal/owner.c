@@ -10,10 +10,8 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#define SUFFIX     ".lock"
-#define ASIDE_BYTE 0
-#define WAIT_MS    5
-#define OWNER_MASK ((int64_t)(1ULL << 62) - 1)
+#define SHARED_BYTE 0
+#define OWNER_MASK  ((int64_t)(1ULL << 62) - 1)
 
 static int lock_byte(int fd, int command, int type, int64_t at)
 {
@@ -29,28 +27,60 @@ static int lock_byte(int fd, int command, int type, int64_t at)
 	return range.l_type;
 }
 
+void owner_format_path(const struct journal *journal, char *out, size_t size)
+{
+	(void)snprintf(out, size, "%s.lock", journal->path);
+}
+
 static int open_lock(struct journal *journal)
 {
-	char path[PATH_MAX];
+	char path[PATH_MAX + sizeof(".lock")];
 	struct stat st;
-	int len;
 
 	if (journal->lock_fd >= 0)
 		return 0;
-	len = snprintf(path, sizeof(path), "%s" SUFFIX, journal->path);
-	if (len < 0 || (size_t)len >= sizeof(path))
-		return -ENAMETOOLONG;
+	owner_format_path(journal, path, sizeof(path));
 	journal->lock_fd = journal_file_open(path, &st);
 	return journal->lock_fd < 0 ? journal->lock_fd : 0;
+}
+
+int owner_enter(struct journal *journal)
+{
+	int rc = open_lock(journal);
+
+	if (rc < 0)
+		return rc;
+	for (int waited_ms = 0;; waited_ms += OWNER_STEP_MS) {
+		rc = lock_byte(journal->lock_fd, F_OFD_SETLK, F_RDLCK,
+		               SHARED_BYTE);
+		if (rc != -EBUSY || waited_ms >= JOURNAL_WAIT_MS)
+			return rc < 0 ? rc : 0;
+		(void)poll(NULL, 0, OWNER_STEP_MS);
+	}
+}
+
+void owner_leave(struct journal *journal)
+{
+	(void)lock_byte(journal->lock_fd, F_OFD_SETLK, F_UNLCK, SHARED_BYTE);
+}
+
+int owner_try_alone(struct journal *journal)
+{
+	int rc;
+
+	/* Of two that would rather change theirs, neither could. */
+	owner_leave(journal);
+	rc = lock_byte(journal->lock_fd, F_OFD_SETLK, F_WRLCK, SHARED_BYTE);
+	return rc < 0 ? rc : 0;
 }
 
 int owner_take(struct journal *journal)
 {
 	int64_t owner;
-	int rc = open_lock(journal);
+	int rc;
 
-	if (rc < 0 || journal->owner != 0)
-		return rc;
+	if (journal->owner != 0)
+		return 0;
 	do {
 		if (getrandom(&owner, sizeof(owner), 0) != sizeof(owner))
 			return -EIO;
@@ -70,26 +100,6 @@ bool owner_is_other(const struct journal *journal, int64_t owner)
 		return false;
 	return lock_byte(journal->lock_fd, F_OFD_GETLK, F_WRLCK, owner) !=
 	       F_UNLCK;
-}
-
-int owner_begin_aside(struct journal *journal)
-{
-	int rc = open_lock(journal);
-
-	if (rc < 0)
-		return rc;
-	for (int waited_ms = 0;; waited_ms += WAIT_MS) {
-		rc = lock_byte(journal->lock_fd, F_OFD_SETLK, F_WRLCK,
-		               ASIDE_BYTE);
-		if (rc != -EBUSY || waited_ms >= JOURNAL_WAIT_MS)
-			return rc < 0 ? rc : 0;
-		(void)poll(NULL, 0, WAIT_MS);
-	}
-}
-
-void owner_end_aside(struct journal *journal)
-{
-	(void)lock_byte(journal->lock_fd, F_OFD_SETLK, F_UNLCK, ASIDE_BYTE);
 }
 
 void owner_clear(struct journal *journal)

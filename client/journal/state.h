@@ -15,7 +15,7 @@ struct journal {
 	dev_t device; /* of the file, with inode: that it is still at path */
 	ino_t inode;
 	bool is_damaged; /* seen on the way; put aside when it is closed */
-	int lock_fd;     /* see owner.h; -1: not needed so far */
+	int lock_fd;     /* see owner.h; -1: not opened yet */
 	int64_t owner;   /* our byte of the lock file; 0: none so far */
 };
 

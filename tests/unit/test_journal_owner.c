@@ -18,6 +18,8 @@
 #define CHILDREN 6
 #define UPLOADS  40
 
+static const char garbage[] = "garbage, garbage, garbage";
+
 /* A child that runs until it is told something, or killed.  That we close our
  * end tells it nothing: those that were begun after it have it too. */
 struct child {
@@ -353,9 +355,33 @@ static void open_and_add(const struct journal_stage *s, int from, int to)
 	say(to);
 }
 
+static void put_garbage(const struct journal_stage *s)
+{
+	cleanup_close int fd = open(s->path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+
+	CHECK(fd_write_full(fd, garbage, sizeof(garbage)) == 0);
+}
+
+static void a_damaged_one_is_left_to_whoever_has_it_open(void)
+{
+	static struct journal_stage s;
+	struct journal *journal = NULL;
+	struct child child;
+
+	journal_stage_set_up(&s);
+	child = spawn(&s, begin_and_live);
+	CHECK(hear(child.from));
+	put_garbage(&s);
+	CHECK(journal_open(s.path, &journal, s.why) == -EBUSY);
+	CHECK(!journal && strstr(s.why, "open in another process") != NULL);
+	end(&child, SIGKILL);
+	CHECK(journal_stage_open(&s) == 0);
+	CHECK(!journal_stage_knows(&s, STAGE_STORE, "bbbb", DAY));
+	journal_stage_tear_down(&s);
+}
+
 static void many_that_find_it_damaged_put_it_aside_once(void)
 {
-	static const char garbage[] = "garbage, garbage, garbage";
 	static struct journal_stage s;
 	struct child children[CHILDREN];
 	const char *aside;
@@ -363,14 +389,11 @@ static void many_that_find_it_damaged_put_it_aside_once(void)
 
 	journal_stage_set_up(&s);
 	CHECK(journal_stage_open(&s) == 0);
+	journal_close(s.journal);
+	s.journal = NULL;
 	for (int i = 0; i < CHILDREN; i++)
 		children[i] = spawn(&s, open_and_add);
-	{
-		cleanup_close int fd =
-			open(s.path, O_WRONLY | O_TRUNC | O_CLOEXEC);
-
-		CHECK(fd_write_full(fd, garbage, sizeof(garbage)) == 0);
-	}
+	put_garbage(&s);
 	for (int i = 0; i < CHILDREN; i++)
 		say(children[i].to);
 	for (int i = 0; i < CHILDREN; i++) {
@@ -397,6 +420,8 @@ int main(void)
 		  killed_at_any_moment_it_is_usable },
 		{ "one that keeps the lock is not waited for",
 		  one_that_keeps_the_lock_is_not_waited_for },
+		{ "a damaged one is left to whoever has it open",
+		  a_damaged_one_is_left_to_whoever_has_it_open },
 		{ "many that find it damaged put it aside once",
 		  many_that_find_it_damaged_put_it_aside_once },
 	};
