@@ -1,6 +1,7 @@
 /* audit_start.h - where the audit log stands when a door begins to write it */
 #pragma once
 
+#include "protocol/base/boot.h"
 #include "protocol/base/digest.h"
 
 #include <stdint.h>
@@ -8,8 +9,7 @@
 
 #define AUDIT_LINE_MAX   (256UL << 10) /* with its newline */
 #define AUDIT_DIGITS     12            /* behind the name of a former file */
-#define AUDIT_BOOT_SIZE  40
-#define AUDIT_FORMER_MAX 255 /* a file name */
+#define AUDIT_FORMER_MAX 255           /* a file name */
 
 /* The launcher opens the file and finds its end, the door writes it. */
 struct audit_start {
@@ -23,5 +23,5 @@ struct audit_start {
 	                     * when this file has none yet */
 	uint64_t size_max;  /* then another file is begun */
 	pid_t pid;          /* of the agent */
-	char boot[AUDIT_BOOT_SIZE]; /* id of the machine's boot, or empty */
+	char boot[BOOT_ID_SIZE]; /* or empty */
 };

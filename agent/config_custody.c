@@ -1,6 +1,6 @@
 #include "agent/config_build.h"
-#include "protocol/audit/audit_path.h"
 #include "protocol/base/number.h"
+#include "protocol/base/state_path.h"
 #include "protocol/base/text.h"
 #include "protocol/nix/target.h"
 
@@ -163,10 +163,11 @@ int config_set_cache_custody(struct config_build *build,
 int config_complete_custody(struct config_build *build)
 {
 	struct config *config = build->config;
-	const struct audit_path_env env = audit_path_read_env();
+	const struct state_path_env env = state_path_read_env();
 	char path[PATH_MAX];
 
-	if (!config->audit && audit_path_usual(&env, path) < 0) {
+	if (!config->audit &&
+	    state_path_usual(&env, STATE_PATH_AUDIT, path) < 0) {
 		return config_error(build,
 		                    "audit: there is no home for the log: say "
 		                    "audit = /PATH, or audit = none");

@@ -105,7 +105,7 @@ int agent_exchange_any(struct agent *agent, int rc,
 		return agent_exchange_fail(agent, rc, error);
 
 	*ret_reply = reply;
-	reply.parameters = NULL;
+	reply.tree = NULL;
 	return AGENT_OK;
 }
 
@@ -121,7 +121,7 @@ int agent_exchange(struct agent *agent, int rc, enum agent_patience patience,
 		return agent_sentence_reply(&reply, error);
 
 	*ret_reply = reply;
-	reply.parameters = NULL;
+	reply.tree = NULL;
 	return AGENT_OK;
 }
 

@@ -92,9 +92,9 @@ void clients_accept(struct door *door, size_t listener)
 
 /* Messages that have come whole, one after the other, until there is none or
  * it is somebody else's turn. */
-static int take_messages(struct door *door, struct connection *c)
+static int take_messages(struct door *door, struct connection *c,
+                         long long end_ns)
 {
-	const long long end_ns = share_clock_ns() + SHARE_TURN_NS / 2;
 	struct bytes frame;
 	int rc = 0;
 
@@ -107,7 +107,8 @@ static int take_messages(struct door *door, struct connection *c)
 		c->is_receiving = false;
 		c->deadline_ms = 0;
 		rc = dispatch_message(door, c, frame);
-		if (rc < 0 || share_clock_ns() >= end_ns)
+		c->has_more = frame_is_partial(&c->in);
+		if (rc < 0 || !c->has_more || share_clock_ns() >= end_ns)
 			break;
 	}
 	if (rc < 0 || c->has_more)
@@ -130,7 +131,7 @@ bool clients_is_waiting(const struct connection *c)
 }
 
 void clients_step(struct door *door, struct connection *c, short events,
-                  long long now_ms)
+                  long long now_ms, long long now_ns)
 {
 	int rc = 0;
 
@@ -148,6 +149,6 @@ void clients_step(struct door *door, struct connection *c, short events,
 		rc = 0;
 	}
 	if (rc == 0)
-		rc = take_messages(door, c);
+		rc = take_messages(door, c, now_ns + SHARE_TURN_NS / 2);
 	calls_end_if_failed(door, c, rc);
 }

@@ -15,6 +15,6 @@ void clients_close(struct door *door, struct connection *c);
 bool clients_is_waiting(const struct connection *c);
 
 /* One client, after poll(2) said what there is, or when it is waiting; may
- * close it. */
+ * close it.  now_ns: of share_clock_ns(). */
 void clients_step(struct door *door, struct connection *c, short events,
-                  long long now_ms);
+                  long long now_ms, long long now_ns);

@@ -7,6 +7,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* A batch of URLs; more is given back when it has been sent. */
+#define OUT_KEPT ((size_t)256 * 1024)
+
 void connection_open(struct connection *c, int owned_fd,
                      const struct peer *peer)
 {
@@ -55,11 +58,19 @@ static void start_deadline(struct connection *c)
 		c->deadline_ms = clock_boot_ms() + CONNECTION_MESSAGE_MS;
 }
 
+/* A reply is put together behind what has not been sent yet. */
+static size_t output_end(const struct connection *c)
+{
+	return c->work.state == WORK_AT_VAULT ? c->work.out_mark : c->out.len;
+}
+
 int connection_flush(struct connection *c)
 {
-	while (c->out_done < c->out.len) {
+	const size_t end = output_end(c);
+
+	while (c->out_done < end) {
 		ssize_t n = send(c->fd, c->out.data + c->out_done,
-		                 c->out.len - c->out_done,
+		                 end - c->out_done,
 		                 MSG_NOSIGNAL | MSG_DONTWAIT);
 
 		if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
@@ -71,7 +82,13 @@ int connection_flush(struct connection *c)
 		c->out_done += (size_t)n;
 		c->deadline_ms = 0;
 	}
-	buffer_clear(&c->out); /* wipes: it may have held URLs */
+	if (end < c->out.len)
+		return 0;
+	if (c->out.capacity > OUT_KEPT) {
+		buffer_clear(&c->out);
+	} else {
+		buffer_take_back(&c->out, 0); /* it may have held URLs */
+	}
 	c->out_done = 0;
 	c->work.out_mark = 0;
 	return c->is_ending ? -ECONNRESET : 0;
@@ -79,7 +96,7 @@ int connection_flush(struct connection *c)
 
 bool connection_has_output(const struct connection *c)
 {
-	return c->out.len > c->out_done;
+	return output_end(c) > c->out_done;
 }
 
 bool connection_is_late(const struct connection *c, long long now_ms)
@@ -95,12 +112,6 @@ size_t work_item_count(const struct work *work)
 
 void work_clear(struct work *work)
 {
-	for (size_t i = 0; work->signatures && i < work->sign.count; i++)
-		strings_clear(&work->signatures[i]);
-	free(work->signatures);
-	for (size_t i = 0; work->urls && i < work->presign.count; i++)
-		agent_signed_request_clear(&work->urls[i]);
-	free(work->urls);
 	sign_call_clear(&work->sign);
 	presign_call_clear(&work->presign);
 	*work = (struct work){ .state = WORK_NONE };

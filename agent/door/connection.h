@@ -44,11 +44,9 @@ struct work {
 	uint16_t cache;  /* index in the configuration */
 	struct sign_call sign;
 	struct presign_call presign;
-	struct strings *signatures;        /* owned; one for each path */
-	struct agent_signed_request *urls; /* owned; one for each request */
 	size_t submitted; /* items that the vault was asked for */
-	size_t answered;
-	size_t gate; /* the next one to pass */
+	size_t answered;  /* of which the answers stand in the output */
+	size_t gate;      /* the next one to pass */
 };
 
 struct connection {
@@ -77,12 +75,13 @@ void connection_close(struct connection *c);
 /* Reads what is there.  0; -errno or -ECONNRESET: close it. */
 must_check int connection_receive(struct connection *c);
 
-/* Writes what it takes.  0; -errno: close it. */
+/* Writes what it takes of whole messages.  0; -errno: close it. */
 must_check int connection_flush(struct connection *c);
 
+/* Of whole messages. */
 bool connection_has_output(const struct connection *c);
 bool connection_is_late(const struct connection *c, long long now_ms);
 
-/* Ends the work and wipes its bearer tokens. */
+/* Ends the work.  Its reply, in the output, is now a whole message. */
 void work_clear(struct work *work);
 size_t work_item_count(const struct work *work);

@@ -16,13 +16,16 @@
 static int finish(struct connection *c, int rc)
 {
 	if (c->work.is_oneway && rc == 0)
-		c->out.len = c->work.out_mark;
+		buffer_take_back(&c->out, c->work.out_mark);
 	work_clear(&c->work);
 	return rc;
 }
 
 int dispatch_fail(struct connection *c, const struct error_reply *error)
 {
+	/* What the vault has answered so far is no reply. */
+	if (c->work.state == WORK_AT_VAULT)
+		buffer_take_back(&c->out, c->work.out_mark);
 	return finish(c, error_reply_encode(error, &c->out));
 }
 
@@ -328,13 +331,22 @@ static struct agent_pace note_pace(struct door *door,
 	return pace_share(door->paces, client.cache, now_ms);
 }
 
-/* Very long upload ids may make URLs that fit into no one message. */
-static int finish_presign(struct door *door, struct connection *c)
+static int reply_when_whole(struct door *door, struct connection *c)
 {
-	const struct agent_pace pace = note_pace(door, c);
-	int rc = presign_reply_encode(c->work.urls, c->work.presign.count,
-	                              &pace, &c->out);
+	const size_t count = work_item_count(&c->work);
+	struct agent_pace pace = { .in_flight = 0 };
+	int rc;
 
+	if (c->work.answered < count)
+		return 0;
+	if (c->work.method == AGENT_METHOD_SIGN) {
+		door->custody.signature_count += count;
+	} else {
+		door->custody.url_count += count;
+		pace = note_pace(door, c);
+	}
+	rc = submit_end_reply(&c->work, &pace, &c->out);
+	/* Very long upload ids may make URLs that fit into no one message. */
 	if (rc == -EMSGSIZE) {
 		const struct error_reply error =
 			error_reply_make(ERROR_INVALID_PARAMETER, "requests");
@@ -342,20 +354,6 @@ static int finish_presign(struct door *door, struct connection *c)
 		return dispatch_fail(c, &error);
 	}
 	return finish(c, rc);
-}
-
-static int reply_when_whole(struct door *door, struct connection *c)
-{
-	if (++c->work.answered < work_item_count(&c->work))
-		return 0;
-	if (c->work.method == AGENT_METHOD_SIGN) {
-		door->custody.signature_count += c->work.sign.count;
-		return finish(c,
-		              sign_reply_encode(&c->work.sign,
-		                                c->work.signatures, &c->out));
-	}
-	door->custody.url_count += c->work.presign.count;
-	return finish_presign(door, c);
 }
 
 int dispatch_answer(struct door *door, struct connection *c,
@@ -366,6 +364,6 @@ int dispatch_answer(struct door *door, struct connection *c,
 	if (frame->type == VAULT_REFUSED)
 		return refuse(c, frame);
 
-	rc = submit_take_answer(&c->work, frame);
+	rc = submit_take_answer(&c->work, frame, &c->out);
 	return rc < 0 ? rc : reply_when_whole(door, c);
 }

@@ -28,6 +28,7 @@
 #include "protocol/base/log.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,6 +39,8 @@
 #define LISTENERS_MAX DOOR_LISTENERS_MAX
 #define IDLE_CHECK_MS \
 	30000 /* suspended time counts, and poll does not see it */
+
+#define HEAP_KEPT (4 * 1024 * 1024)
 
 #define CLOSING_MS 700 /* for the last seal; the launcher waits longer */
 
@@ -179,7 +182,7 @@ static void step_connections(struct door *door, const struct pollfd *fds)
 {
 	struct connection *ready[CONNECTIONS_MAX];
 	const long long now_ms = clock_boot_ms();
-	const long long end_ns = share_clock_ns() + SHARE_TURN_NS;
+	long long now_ns, end_ns;
 	size_t count = 0;
 
 	for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
@@ -191,18 +194,21 @@ static void step_connections(struct door *door, const struct pollfd *fds)
 		     connection_is_late(c, now_ms)))
 			ready[count++] = c;
 	}
+	if (count == 0)
+		return;
 	share_order(door, ready, count);
-	for (size_t i = 0; i < count; i++) {
+	now_ns = share_clock_ns();
+	end_ns = now_ns + SHARE_TURN_NS;
+	for (size_t i = 0; i < count && (i == 0 || now_ns < end_ns); i++) {
 		struct connection *c = ready[i];
-		const long long start_ns = share_clock_ns();
+		const long long start_ns = now_ns;
 
-		if (i > 0 && start_ns >= end_ns)
-			return;
 		if (c->fd < 0) /* another one's step has ended it */
 			continue;
 		clients_step(door, c, fds[c - door->connections].revents,
-		             now_ms);
-		c->spent_ns += share_clock_ns() - start_ns;
+		             now_ms, now_ns);
+		now_ns = share_clock_ns();
+		c->spent_ns += now_ns - start_ns;
 		/* The vault works meanwhile. */
 		step_feed(door);
 	}
@@ -326,6 +332,14 @@ static int prepare_rooms(struct door *door)
 	return rc < 0 ? rc : audit_new(&door->start->audit, &door->audit);
 }
 
+/* Every call of a batch has some pieces of 100 KiB for a moment.  Given back to
+ * the kernel each time, each of their pages would be cleared for the next. */
+static void keep_memory(void)
+{
+	(void)mallopt(M_TRIM_THRESHOLD, HEAP_KEPT);
+	(void)mallopt(M_MMAP_THRESHOLD, HEAP_KEPT);
+}
+
 static int prepare(struct door *door)
 {
 	const struct door_start *start = door->start;
@@ -350,6 +364,7 @@ static int prepare(struct door *door)
 	surroundings_report_descriptors(&door->own);
 	peer_report(&door->own);
 
+	keep_memory();
 	vault_link_init(&door->vault);
 	for (size_t i = 0; i < CONNECTIONS_MAX; i++)
 		door->connections[i].fd = -1;
@@ -360,10 +375,6 @@ static int prepare(struct door *door)
 	if (!door->references || !door->loaded_keys)
 		return -ENOMEM;
 	rc = prepare_rooms(door);
-	if (rc < 0)
-		return rc;
-	/* json-c asks for random numbers once, at its first object. */
-	rc = call_prepare();
 	return rc < 0 ? rc : seal_door(&door->own);
 }
 

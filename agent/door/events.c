@@ -244,7 +244,27 @@ static struct connection *find_caller(struct door *door, uint64_t tag)
 	return NULL; /* the client has gone meanwhile, or its call has failed */
 }
 
-static int take_frame(struct door *door, const struct wire_frame *frame)
+/* Who pays for the time since start_ns.  The answers to one call come together:
+ * the clock, a system call, is read when the payer changes. */
+struct meter {
+	struct connection *payer; /* NULL: nobody */
+	long long start_ns;
+};
+
+static void charge_to(struct meter *meter, struct connection *payer)
+{
+	long long now_ns;
+
+	if (payer == meter->payer)
+		return;
+	now_ns = share_clock_ns();
+	if (meter->payer)
+		meter->payer->spent_ns += now_ns - meter->start_ns;
+	*meter = (struct meter){ payer, now_ns };
+}
+
+static int take_frame(struct door *door, struct meter *meter,
+                      const struct wire_frame *frame)
 {
 	struct connection *c;
 
@@ -266,25 +286,24 @@ static int take_frame(struct door *door, const struct wire_frame *frame)
 	if (door->vault.asked > 0)
 		door->vault.asked--;
 	c = find_caller(door, frame->tag);
-	if (c) {
-		const long long start_ns = share_clock_ns();
-
+	charge_to(meter, c);
+	if (c)
 		calls_end_if_failed(door, c, dispatch_answer(door, c, frame));
-		c->spent_ns += share_clock_ns() - start_ns;
-	}
 	return 0;
 }
 
 int events_take_frames(struct door *door)
 {
+	struct meter meter = { .payer = NULL };
 	struct wire_frame frame;
 	int received = vault_link_receive(&door->vault);
 	int rc;
 
 	while ((rc = vault_link_next(&door->vault, &frame)) == 1) {
-		rc = take_frame(door, &frame);
+		rc = take_frame(door, &meter, &frame);
 		if (rc < 0)
 			return rc;
 	}
+	charge_to(&meter, NULL);
 	return rc < 0 ? rc : received;
 }

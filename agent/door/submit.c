@@ -76,7 +76,7 @@ static int check_path(const struct config_cache *cache,
 	return CALL_OK;
 }
 
-int submit_check_sign(const struct door *door, struct work *work,
+int submit_check_sign(const struct door *door, const struct work *work,
                       struct error_reply *ret_error)
 {
 	const struct config_cache *cache = &door->config->caches[work->cache];
@@ -88,15 +88,10 @@ int submit_check_sign(const struct door *door, struct work *work,
 	}
 	for (size_t i = 0; i < work->sign.count && rc == CALL_OK; i++)
 		rc = check_path(cache, &work->sign.paths[i], ret_error);
-	if (rc != CALL_OK)
-		return rc;
-
-	work->signatures =
-		calloc(work->sign.count + 1, sizeof(*work->signatures));
-	return work->signatures ? CALL_OK : -ENOMEM;
+	return rc;
 }
 
-int submit_check_presign(const struct door *door, struct work *work,
+int submit_check_presign(const struct door *door, const struct work *work,
                          struct error_reply *ret_error)
 {
 	const struct config_cache *cache = &door->config->caches[work->cache];
@@ -113,9 +108,7 @@ int submit_check_presign(const struct door *door, struct work *work,
 		if (field)
 			return invalid(field, ret_error);
 	}
-
-	work->urls = calloc(work->presign.count + 1, sizeof(*work->urls));
-	return work->urls ? CALL_OK : -ENOMEM;
+	return CALL_OK;
 }
 
 static void submit_path(struct door *door, const struct work *work, size_t item)
@@ -155,89 +148,102 @@ int submit_work(struct door *door, struct work *work, size_t max)
 	return buffer_end(&door->vault.out);
 }
 
-static int take_signatures(struct work *work, size_t item, struct bytes body)
+static int take_signatures(const struct work *work, size_t item,
+                           struct bytes body, struct buffer *out)
 {
+	struct bytes signatures[AGENT_KEYS_MAX];
 	struct cursor c;
 	unsigned count;
 
 	cursor_init(&c, body);
 	count = cursor_get_u8(&c);
-	for (unsigned i = 0; i < count && !c.failed; i++) {
-		struct bytes text =
-			cursor_get_bytes(&c, KEY_SIGNATURE_TEXT_SIZE);
-		int rc = c.failed ? -EBADMSG
-		                  : strings_add(&work->signatures[item],
-		                                (const char *)text.data,
-		                                text.len);
-
-		if (rc < 0)
-			return rc;
-	}
-	return cursor_end(&c);
-}
-
-static void add_header(struct agent_signed_request *request, const char *name,
-                       const char *value)
-{
-	struct agent_header *header =
-		&request->headers[request->header_count++];
-
-	(void)snprintf(header->name, sizeof(header->name), "%s", name);
-	(void)snprintf(header->value, sizeof(header->value), "%s", value);
-}
-
-/* The headers that the vault has signed, as the client must send them. */
-static void add_headers(const struct s3_object_request *request,
-                        struct agent_signed_request *out)
-{
-	char value[TEXT_BASE64_SIZE(S3_MD5_LEN)];
-
-	if (request->has_content_length) {
-		(void)snprintf(value, sizeof(value), "%llu",
-		               (unsigned long long)request->content_length);
-		add_header(out, "content-length", value);
-	}
-	if (request->has_content_md5) {
-		text_base64(request->content_md5, S3_MD5_LEN, value);
-		add_header(out, "content-md5", value);
-	}
-	if (request->if_none_match)
-		add_header(out, "if-none-match", "*");
-}
-
-static int take_url(struct work *work, size_t item, struct bytes body)
-{
-	const struct s3_object_request *request = &work->presign.requests[item];
-	struct agent_signed_request *out = &work->urls[item];
-	struct cursor c;
-	struct bytes url;
-	int rc;
-
-	cursor_init(&c, body);
-	out->expires_at = (int64_t)cursor_get_u64(&c);
-	url = cursor_get_bytes(&c, AGENT_URL_MAX);
-	rc = cursor_end(&c);
-	if (rc < 0)
-		return rc;
-
-	out->url = strndup((const char *)url.data, url.len);
-	if (!out->url)
-		return -ENOMEM;
-	(void)snprintf(out->method, sizeof(out->method), "%s",
-	               s3_operation_method(request->operation));
-	add_headers(request, out);
+	if (count > AGENT_KEYS_MAX)
+		return -EBADMSG;
+	for (unsigned i = 0; i < count; i++)
+		signatures[i] = cursor_get_bytes(&c, KEY_SIGNATURE_TEXT_SIZE);
+	if (cursor_end(&c) < 0)
+		return -EBADMSG;
+	sign_reply_add(out, work->sign.paths[item].store_path, signatures,
+	               count);
 	return 0;
 }
 
-int submit_take_answer(struct work *work, const struct wire_frame *frame)
+static void add_header(struct presign_response *response, const char *name,
+                       struct bytes value)
 {
-	size_t item = frame->tag & ((1U << SUBMIT_ITEM_BITS) - 1);
+	response->headers[response->header_count++] =
+		(struct presign_header){ name, value };
+}
 
-	if (item >= work_item_count(work))
+/* The headers that the vault has signed, as the client must send them. */
+static void put_response(const struct s3_object_request *request,
+                         struct presign_response *response, struct buffer *out)
+{
+	char length[24], md5[TEXT_BASE64_SIZE(S3_MD5_LEN)];
+	struct buffer text;
+
+	if (request->has_content_length) {
+		buffer_wrap(&text, length, sizeof(length));
+		buffer_append_u64(&text, request->content_length);
+		add_header(response, "content-length", buffer_bytes(&text));
+	}
+	if (request->has_content_md5) {
+		text_base64(request->content_md5, S3_MD5_LEN, md5);
+		add_header(response, "content-md5", bytes_of_text(md5));
+	}
+	if (request->if_none_match)
+		add_header(response, "if-none-match", bytes_of_text("*"));
+	presign_reply_add(out, response);
+}
+
+static int take_url(const struct work *work, size_t item, struct bytes body,
+                    struct buffer *out)
+{
+	const struct s3_object_request *request = &work->presign.requests[item];
+	struct presign_response response = {
+		.method = s3_operation_method(request->operation),
+	};
+	struct cursor c;
+
+	cursor_init(&c, body);
+	response.expires_at = (int64_t)cursor_get_u64(&c);
+	response.url = cursor_get_bytes(&c, AGENT_URL_MAX);
+	if (cursor_end(&c) < 0)
 		return -EBADMSG;
-	if (work->method == AGENT_METHOD_SIGN && frame->type == VAULT_SIGNED)
-		return take_signatures(work, item, frame->body);
-	if (work->method == AGENT_METHOD_PRESIGN && frame->type == VAULT_URL)
-		return take_url(work, item, frame->body);
-	return -EBADMSG;
+	put_response(request, &response, out);
+	return 0;
+}
+
+static void begin_reply(const struct work *work, struct buffer *out)
+{
+	(void)(work->method == AGENT_METHOD_SIGN ? sign_reply_begin(out)
+	                                         : presign_reply_begin(out));
+}
+
+/* The vault answers in the order in which it was asked. */
+int submit_take_answer(struct work *work, const struct wire_frame *frame,
+                       struct buffer *out)
+{
+	const bool is_sign = work->method == AGENT_METHOD_SIGN;
+	size_t item = frame->tag & ((1U << SUBMIT_ITEM_BITS) - 1);
+	int rc;
+
+	if (item != work->answered || item >= work_item_count(work) ||
+	    frame->type != (is_sign ? VAULT_SIGNED : VAULT_URL))
+		return -EBADMSG;
+	if (item == 0)
+		begin_reply(work, out);
+	rc = is_sign ? take_signatures(work, item, frame->body, out)
+	             : take_url(work, item, frame->body, out);
+	if (rc == 0)
+		work->answered++;
+	return rc;
+}
+
+int submit_end_reply(const struct work *work, const struct agent_pace *pace,
+                     struct buffer *out)
+{
+	return work->method == AGENT_METHOD_SIGN
+	               ? sign_reply_end(out, work->out_mark)
+	               : presign_reply_end(out, work->out_mark, pace);
 }

@@ -239,16 +239,6 @@ int audit_file_open(struct audit_file *file, const struct config *config)
 	return rc;
 }
 
-static void read_boot(char out[AUDIT_BOOT_SIZE])
-{
-	cleanup_close int fd =
-		open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? 0 : read(fd, out, AUDIT_BOOT_SIZE - 1);
-
-	out[n > 0 ? n : 0] = '\0';
-	out[strcspn(out, "\n")] = '\0';
-}
-
 struct audit_start audit_file_start(const struct audit_file *file,
                                     const struct config *config)
 {
@@ -266,7 +256,7 @@ struct audit_start audit_file_start(const struct audit_file *file,
 	start.why = file->why;
 	start.former = file->former[0] != '\0' ? file->former : NULL;
 	memcpy(start.head, file->end.head, sizeof(start.head));
-	read_boot(start.boot);
+	boot_read_id(start.boot);
 	return start;
 }
 

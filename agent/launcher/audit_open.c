@@ -1,6 +1,7 @@
 #include "agent/launcher/audit_open.h"
 
 #include "protocol/base/cleanup.h"
+#include "protocol/base/state_path.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,11 +12,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FILE_MODE      0600
-#define DIRECTORY_MODE 0700
-#define MOVED_MAX      4 /* times that the file is moved while we open it */
-#define WAIT_MS        20
-#define WAITS_MAX      50
+#define FILE_MODE 0600
+#define MOVED_MAX 4 /* times that the file is moved while we open it */
+#define WAIT_MS   20
+#define WAITS_MAX 50
 
 /* Bytes of the file that are locked; they need not be there.  The launcher's
  * lock says that there is an agent; the door's ends with the door, which may
@@ -108,21 +108,6 @@ bool audit_open_is_at(int fd, const char *path)
 	       one.st_dev == other.st_dev && one.st_ino == other.st_ino;
 }
 
-static int make_parents(const char *path)
-{
-	char dir[PATH_MAX];
-
-	(void)snprintf(dir, sizeof(dir), "%s", path);
-	for (char *slash = strchr(dir + 1, '/'); slash;
-	     slash = strchr(slash + 1, '/')) {
-		*slash = '\0';
-		if (mkdir(dir, DIRECTORY_MODE) < 0 && errno != EEXIST)
-			return -errno;
-		*slash = '/';
-	}
-	return 0;
-}
-
 /* 0; -ESTALE: the path is another file's by now; -EWOULDBLOCK; -errno. */
 static int try_open(const char *path, int flags, struct audit_open *ret_file,
                     char *why, size_t why_size)
@@ -155,7 +140,7 @@ static int try_open(const char *path, int flags, struct audit_open *ret_file,
 int audit_open(const char *path, bool is_new, struct audit_open *ret_file,
                char *why, size_t why_size)
 {
-	int rc = make_parents(path);
+	int rc = state_path_make_folders(path);
 
 	if (rc < 0)
 		return say_error(why, why_size, rc);

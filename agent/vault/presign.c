@@ -64,7 +64,7 @@ static int append_url(struct credentials *credentials,
 		.expires = lifetime_of(request) + CLOCK_GRACE,
 	};
 	struct sigv4_request canonical;
-	struct s3_scratch scratch;
+	left_unfilled struct s3_scratch scratch;
 	int rc;
 
 	sigv4_format_date(now - CLOCK_GRACE, scope.amz_date);

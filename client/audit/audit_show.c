@@ -52,7 +52,7 @@ static int print(struct show *s, const struct audit_line *line,
 
 static int show_line(struct show *s, const struct trail_line *line)
 {
-	cleanup_audit_line struct audit_line record = { .object = NULL };
+	cleanup_audit_line struct audit_line record = { .tree = NULL };
 	int rc = audit_line_parse(line->text, &record);
 
 	if (rc == -EBADMSG) {
@@ -98,8 +98,7 @@ static int count_lines(const struct show *s, const char *path,
 	if (rc < 0)
 		return rc;
 	while ((rc = trail_next(trail, &line)) == 1) {
-		cleanup_audit_line struct audit_line record = { .object =
-			                                                NULL };
+		cleanup_audit_line struct audit_line record = { .tree = NULL };
 
 		rc = audit_line_parse(line.text, &record);
 		if (rc < 0 && rc != -EBADMSG)

@@ -1,7 +1,7 @@
 #include "client/audit/place.h"
 
-#include "protocol/audit/audit_path.h"
 #include "protocol/base/exit_status.h"
+#include "protocol/base/state_path.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -54,10 +54,10 @@ static int find_by_agent(struct place *place, char *why)
 static int find_usual(struct place *place, const struct agent_error *error,
                       char *why)
 {
-	const struct audit_path_env env = audit_path_read_env();
+	const struct state_path_env env = state_path_read_env();
 	struct stat st;
 
-	if (audit_path_usual(&env, place->path) < 0) {
+	if (state_path_usual(&env, STATE_PATH_AUDIT, place->path) < 0) {
 		(void)snprintf(why, PLACE_WHY_SIZE,
 		               "%s; and there is no home to look for its log "
 		               "in: name its PATH",

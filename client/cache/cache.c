@@ -56,6 +56,11 @@ int cache_open(const struct agent_cache *cache,
 	return 0;
 }
 
+bool cache_is_remote(const struct cache *cache)
+{
+	return cache->s3 != NULL;
+}
+
 void cache_close(struct cache *cache)
 {
 	if (!cache)
@@ -63,17 +68,6 @@ void cache_close(struct cache *cache)
 	cache_s3_close(cache->s3);
 	cache_folder_close(cache->folder);
 	free(cache);
-}
-
-void cache_listing_free(struct cache_listing *listing)
-{
-	if (!listing)
-		return;
-	for (size_t i = 0; i < listing->count; i++)
-		free(listing->objects[i].key);
-	free(listing->objects);
-	free(listing->token);
-	free(listing);
 }
 
 int cache_submit(struct cache *cache, const struct cache_step *step)

@@ -13,15 +13,16 @@
 #include <poll.h>
 
 enum cache_step_type {
-	CACHE_CHECK,    /* is the object there? */
-	CACHE_GET,      /* small objects: narinfo, nix-cache-info */
-	CACHE_FETCH,    /* an object of any size, into a conduit */
-	CACHE_LIST,     /* one page of names; result: listing */
-	CACHE_PUT,      /* a whole object from memory */
-	CACHE_DELETE,   /* also of one that is not there */
-	CACHE_BEGIN,    /* a multipart upload; result: upload_id */
-	CACHE_PART,     /* result: etag */
-	CACHE_COMPLETE, /* with all etags */
+	CACHE_CHECK,       /* is the object there? */
+	CACHE_GET,         /* small objects: narinfo, nix-cache-info */
+	CACHE_FETCH,       /* an object of any size, into a conduit */
+	CACHE_LIST,        /* one page of names; result: listing */
+	CACHE_PUT,         /* a whole object from memory */
+	CACHE_DELETE,      /* also of one that is not there */
+	CACHE_BEGIN,       /* a multipart upload; result: upload_id */
+	CACHE_FIND_UPLOAD, /* is that multipart upload still there? */
+	CACHE_PART,        /* result: etag */
+	CACHE_COMPLETE,    /* with all etags */
 	CACHE_ABORT,
 };
 
@@ -68,6 +69,9 @@ struct cache_listing {
 	struct cache_object *objects; /* owned; in the order of their keys */
 	size_t count;
 	char *token; /* owned; for the next page; NULL: this was the last */
+	/* They came in order and were all asked for: then what is not among
+	 * them, up to the last one, was not there. */
+	bool is_gapless;
 };
 
 struct cache_result {
@@ -99,6 +103,9 @@ must_check int cache_open(const struct agent_cache *cache,
                           const struct cache_options *options,
                           struct cache **ret_cache, char *why, size_t why_size);
 void cache_close(struct cache *cache);
+
+/* True for a bucket: asking it takes time. */
+bool cache_is_remote(const struct cache *cache);
 
 must_check int cache_submit(struct cache *cache, const struct cache_step *step);
 size_t cache_pending(const struct cache *cache);

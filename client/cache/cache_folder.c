@@ -220,6 +220,9 @@ static void run(struct cache_folder *folder, struct folder_item *item)
 	case CACHE_BEGIN:
 		folder_uploads_begin(folder, item);
 		break;
+	case CACHE_FIND_UPLOAD: /* none outlives the process that began it */
+		folder_finish(folder, item, CACHE_MISSING);
+		break;
 	case CACHE_PART:
 	case CACHE_COMPLETE:
 	case CACHE_ABORT:

@@ -1,8 +1,9 @@
 /* Theory of Operation
  *
- * A page is the page_size smallest keys after the token.  They are kept in a
- * heap whose top is the largest, while the directories of a binary cache are
- * read from end to end: whatever their number of files, memory is one page.
+ * A page is the page_size smallest keys after the token, which is the last key
+ * of the page before.  They are kept in a heap whose top is the largest, while
+ * the directories of a binary cache are read from end to end: whatever their
+ * number of files, memory is one page.
  * One key more than the page tells whether there is a next one.  A directory
  * none of whose keys can be in the page is not read.
  */
@@ -307,11 +308,14 @@ void folder_list_run(struct cache_folder *folder, struct folder_item *item)
 	};
 	int rc = -ENOMEM;
 
+	if (!step->token && step->after)
+		page.after = step->after;
 	item->result.listing = calloc(1, sizeof(*item->result.listing));
 	if (item->result.listing)
 		rc = read_page(folder, &page, item->result.listing);
 	page_clear(&page);
 	if (rc == 0) {
+		item->result.listing->is_gapless = true;
 		folder_finish(folder, item, CACHE_OK);
 		return;
 	}

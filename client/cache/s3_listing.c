@@ -34,6 +34,17 @@ static int decode_key(const char *text, bool is_encoded, struct buffer *out)
 	return rc == 0 || rc == -ENOMEM ? rc : -EBADMSG;
 }
 
+/* Ceph's dbstore does not know start-after, directory buckets of AWS know no
+ * order. */
+static bool comes_next(const struct s3_listing_request *request,
+                       const struct cache_listing *listing, const char *name)
+{
+	if (request->after && strcmp(name, request->after) <= 0)
+		return false;
+	return listing->count == 0 ||
+	       strcmp(name, listing->objects[listing->count - 1].key) > 0;
+}
+
 /* 0 also if the object is none of those asked for. */
 static int add_object(const struct s3_listing_request *request,
                       const struct s3_xml *xml, size_t index, const char *key,
@@ -45,8 +56,14 @@ static int add_object(const struct s3_listing_request *request,
 	struct cache_object *object = &listing->objects[listing->count];
 
 	/* A folder's own object has no name in it. */
-	if (!name || !name[0] || !text_has_prefix(name, request->key))
+	if (name && !name[0])
 		return 0;
+	if (!name || !text_has_prefix(name, request->key)) {
+		listing->is_gapless = false;
+		return 0;
+	}
+	if (!comes_next(request, listing, name))
+		listing->is_gapless = false;
 	if (!size || number_parse(size, INT64_MAX, &object->size) < 0)
 		return -EBADMSG;
 	object->modified = modified > 0 ? modified : 0;
@@ -123,10 +140,10 @@ static int read_page(const struct s3_listing_request *request,
 	listing->objects = calloc(S3_MAX_KEYS_MAX, sizeof(*listing->objects));
 	if (!listing->objects)
 		return -ENOMEM;
+	listing->is_gapless = true;
 	rc = add_objects(request, xml, listing);
 	if (rc < 0)
 		return rc;
-	/* Some kinds of bucket have no order. */
 	qsort(listing->objects, listing->count, sizeof(*listing->objects),
 	      compare_keys);
 	return take_token(request, xml, listing);

@@ -9,6 +9,7 @@
 struct s3_listing_request {
 	const char *prefix; /* of the cache in its bucket, or "" */
 	const char *key;    /* what the names begin with, or "" */
+	const char *after;  /* what they come after; NULL: nothing */
 	const char *token; /* of the page that was asked for; NULL: the first */
 };
 

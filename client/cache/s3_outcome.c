@@ -46,6 +46,7 @@ bool s3_outcome_is_missing(const struct s3_step *step,
 	case CACHE_FETCH:
 		return (is_refused && is_hidden(answer)) ||
 		       s3_error_is_missing(answer);
+	case CACHE_FIND_UPLOAD:
 	case CACHE_PART:
 	case CACHE_COMPLETE:
 	case CACHE_ABORT:
@@ -114,6 +115,7 @@ static void take_listing(struct cache_result *result, const struct s3_step *s,
 	const struct s3_listing_request request = {
 		.prefix = prefix,
 		.key = s->step.key,
+		.after = s->step.after,
 		.token = s->step.token,
 	};
 	int rc = s3_listing_parse(buffer_bytes(&answer->response), &request,
@@ -163,6 +165,7 @@ static void take_success(struct cache_result *result, const struct s3_step *s,
 		take_part(result, s, answer);
 		break;
 	case CACHE_PUT:
+	case CACHE_FIND_UPLOAD:
 	case CACHE_COMPLETE:
 	case CACHE_ABORT:
 	case CACHE_DELETE:

@@ -80,6 +80,8 @@ static enum s3_operation operation_of(enum cache_step_type type)
 		return S3_PUT_OBJECT;
 	case CACHE_BEGIN:
 		return S3_CREATE_MULTIPART_UPLOAD;
+	case CACHE_FIND_UPLOAD:
+		return S3_LIST_PARTS;
 	case CACHE_PART:
 		return S3_UPLOAD_PART;
 	case CACHE_COMPLETE:
@@ -117,8 +119,11 @@ static void make_list_call(const struct cache_step *step, struct s3_call *call)
 	call->request.max_keys = S3_MAX_KEYS_MAX;
 	if (step->page_size > 0 && step->page_size < S3_MAX_KEYS_MAX)
 		call->request.max_keys = step->page_size;
-	if (step->token)
+	if (step->token) {
 		call->request.continuation_token = bytes_of_text(step->token);
+	} else if (step->after) {
+		call->request.start_after = bytes_of_text(step->after);
+	}
 	call->response_max = S3_XML_BODY_MAX;
 }
 
@@ -142,6 +147,9 @@ static int make_call(struct s3_step *s, struct s3_call *call)
 		break;
 	case CACHE_LIST:
 		make_list_call(step, call);
+		break;
+	case CACHE_FIND_UPLOAD:
+		call->request.max_keys = 1;
 		break;
 	case CACHE_BEGIN:
 		call->content_type = names_content_type(step->key);

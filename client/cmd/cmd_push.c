@@ -21,6 +21,7 @@ enum {
 	OPTION_STORE,
 	OPTION_NO_CLOSURE,
 	OPTION_FULL,
+	OPTION_RECHECK,
 	OPTION_STDIN,
 	OPTION_JOBS,
 	OPTION_MAX_MEMORY,
@@ -40,6 +41,8 @@ static const struct cli_option table[] = {
 	  OPTION_NO_CLOSURE },
 	{ "full", 0, NULL, "push also what an upstream cache has",
 	  OPTION_FULL },
+	{ "recheck", 0, NULL, "ask for what was there within the hour, too",
+	  OPTION_RECHECK },
 	{ "stdin", 0, NULL, "read paths from standard input, one a line",
 	  OPTION_STDIN },
 	{ "jobs", 'j', "N", "compress with N threads (one a processor)",
@@ -117,6 +120,9 @@ static void apply(struct options *o, int id, const char *value)
 		break;
 	case OPTION_FULL:
 		o->push.full = true;
+		break;
+	case OPTION_RECHECK:
+		o->push.recheck = true;
 		break;
 	case OPTION_STDIN:
 		o->reads_stdin = true;

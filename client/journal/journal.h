@@ -7,6 +7,11 @@
  * cannot open one goes on with NULL, and every function here takes that as a
  * journal in which nothing is written.
  *
+ * Nothing waits longer than JOURNAL_WAIT_MS for another process, and an error
+ * of any function leaves the journal usable: it means that this was not
+ * remembered, or is not known.  For one thread, the conductor's; a child that
+ * was forked does not touch it.
+ *
  * A cache is named by its store URI as the agent says it, since names in the
  * configuration may come to mean another bucket.
  */
@@ -17,12 +22,17 @@
 #include "protocol/base/bytes.h"
 
 #define JOURNAL_WHY_MAX 512
+#define JOURNAL_WAIT_MS 500 /* for a lock; then it is -EBUSY */
+
+/* What is older is dropped at an opening, at most once a day. */
+#define JOURNAL_KEEP_S ((int64_t)7 * 24 * 60 * 60)
 
 struct journal;
 
-/* path NULL: $XDG_STATE_HOME/nixcache/journal.sqlite, with its folder, for us
- * alone.  0, or -errno with a sentence in why; a file that is damaged or of a
- * later version is put aside and begun anew, which is not a failure. */
+/* path NULL: the usual one, see state_path.h, with its folders, for us alone.
+ * 0, or -errno with a sentence in why; a file that is damaged or of a later
+ * version is put aside (FILE.aside) and begun anew, which is not a failure,
+ * unless another process has it open. */
 must_check int journal_open(const char *path, struct journal **ret_journal,
                             char why[JOURNAL_WHY_MAX]);
 void journal_close(struct journal *journal);
@@ -43,30 +53,33 @@ must_check int journal_find_known(struct journal *journal, const char *store,
                                   const struct strings *bases,
                                   int64_t max_age_s, bool *ret_known);
 
-/* The cache was seen to have these, now.  One transaction. */
+/* The cache was seen to have these, now.  One transaction: all or none. */
 must_check int journal_add_known(struct journal *journal, const char *store,
                                  const struct strings *bases);
 
-/* Nothing is known of this cache any more. */
+/* Nothing is known of what this cache has any more. */
 must_check int journal_forget(struct journal *journal, const char *store);
 
 /* Uploads.
  *
  * A multipart upload that a push began.  It belongs to the process that began
- * it (pid and start time) as long as that lives, and to nobody thereafter. */
+ * it as long as that lives, and to nobody thereafter. */
 struct journal_upload {
 	char upload_id[S3_UPLOAD_ID_MAX + 1];
-	struct strings etags; /* owned; of parts 1.., without a gap */
-	uint64_t blocks;      /* of the NAR that these parts hold (pack.h) */
-	uint64_t bytes;       /* of these parts together */
+	struct strings
+		etags;   /* owned; of parts 1.., without a gap; may be none */
+	uint64_t blocks; /* of the NAR that these parts hold (pack.h) */
+	uint64_t bytes;  /* of these parts together */
 };
 void journal_upload_clear(struct journal_upload *upload);
 
+/* -EINVAL: an id of no length, or longer than S3_UPLOAD_ID_MAX. */
 must_check int journal_begin_upload(struct journal *journal, const char *store,
                                     const char *key, const char *upload_id);
 
 /* A part is stored; parts may come in any order.  blocks: how many blocks of
- * the NAR this part and all before it hold. */
+ * the NAR this part and all before it hold.  -ENOENT: no such upload is
+ * recorded. */
 must_check int journal_add_part(struct journal *journal, const char *store,
                                 const char *upload_id, unsigned number,
                                 const char *etag, uint64_t bytes,
@@ -74,7 +87,8 @@ must_check int journal_add_part(struct journal *journal, const char *store,
 
 /* 1: *ret_upload is what a dead process has left of this object, begun within
  * the last max_age_s seconds, the one with most bytes; it is ours from now on,
- * and no other process is given it.  0: there is none.  -errno. */
+ * and no other process is given it.  Parts behind a gap are forgotten.  0:
+ * there is none.  -errno. */
 must_check int journal_adopt_upload(struct journal *journal, const char *store,
                                     const char *key, int64_t max_age_s,
                                     struct journal_upload *ret_upload);

@@ -20,14 +20,18 @@ void pack_part_free(struct pack_part *part)
 	free(whole);
 }
 
-int assembly_init(struct assembly *assembly)
+int assembly_init(struct assembly *assembly, const struct pack_start *start)
 {
+	bool has_start = start->parts > 0;
 	struct assembly a = {
-		.file_sha256 = digest_new_sha256(),
+		.file_sha256 = has_start ? NULL : digest_new_sha256(),
 		.part_md5 = digest_new_md5(),
+		.total = start->bytes,
+		.blocks = start->blocks,
+		.parts = start->parts,
 	};
 
-	if (!a.file_sha256 || !a.part_md5) {
+	if ((!has_start && !a.file_sha256) || !a.part_md5) {
 		assembly_clear(&a);
 		return -ENOMEM;
 	}
@@ -66,6 +70,7 @@ static int give_part(struct assembly *a, bool is_last, struct notes *parts)
 	part->part.data = part->bytes.data;
 	part->part.len = part->bytes.len;
 	part->part.number = ++a->parts;
+	part->part.blocks = a->blocks;
 	part->part.is_last = is_last;
 	note->event.type = PACK_PART;
 	note->event.part = &take_ptr(part)->part;
@@ -75,19 +80,22 @@ static int give_part(struct assembly *a, bool is_last, struct notes *parts)
 
 static bool is_complete(const struct assembly *a, uint64_t total)
 {
-	return total > PACK_SINGLE_MAX && a->gathered.len >= PACK_PART_MIN;
+	return (a->parts > 0 || total > PACK_SINGLE_MAX) &&
+	       a->gathered.len >= PACK_PART_MIN;
 }
 
 static int add_bytes(struct assembly *a, struct region *block)
 {
-	int rc;
+	int rc = 0;
 
-	rc = digest_update(a->file_sha256, block->data, block->len);
+	if (a->file_sha256)
+		rc = digest_update(a->file_sha256, block->data, block->len);
 	if (rc == 0)
 		rc = digest_update(a->part_md5, block->data, block->len);
 	if (rc < 0)
 		return rc;
 	a->total += block->len;
+	a->blocks++;
 	return region_append(&a->gathered, block);
 }
 
@@ -112,16 +120,17 @@ int assembly_add(struct assembly *assembly, struct region *block, bool is_last,
 	return rc;
 }
 
-int assembly_end(struct assembly *assembly, struct nix_hash *ret_hash,
-                 uint64_t *ret_size)
+int assembly_end(struct assembly *assembly, struct pack_event *ret_done)
 {
 	struct nix_hash hash = { { 0 } };
-	int rc;
+	int rc = 0;
 
-	rc = digest_final(assembly->file_sha256, hash.sha256);
+	if (assembly->file_sha256)
+		rc = digest_final(assembly->file_sha256, hash.sha256);
 	if (rc < 0)
 		return rc;
-	*ret_hash = hash;
-	*ret_size = assembly->total;
+	ret_done->has_file_hash = assembly->file_sha256 != NULL;
+	ret_done->file_hash = hash;
+	ret_done->file_size = assembly->total;
 	return 0;
 }

@@ -1,7 +1,9 @@
 /* assembly.h - one path's compressed blocks gathered into the parts of upload
  *
  * Blocks come in order.  Up to PACK_SINGLE_MAX bytes there is one part; from
- * then on each part but the last has at least PACK_PART_MIN.
+ * then on each part but the last has at least PACK_PART_MIN.  An assembly that
+ * goes on with what an earlier process has begun is of the second kind from its
+ * start, and does not know the hash of everything.
  */
 #pragma once
 
@@ -12,15 +14,17 @@
 #define ASSEMBLY_PARTS_MAX 10000
 
 struct assembly {
-	struct digest *file_sha256; /* owned */
+	struct digest *file_sha256; /* owned; NULL: had a start */
 	struct digest *part_md5;    /* owned */
 	uint64_t total;             /* compressed bytes so far */
+	uint64_t blocks;            /* in them */
 	unsigned parts;             /* given out so far */
 	struct region gathered;
 };
 
-/* 0 or -ENOMEM. */
-must_check int assembly_init(struct assembly *assembly);
+/* start: all zeros to begin at the beginning.  0 or -ENOMEM. */
+must_check int assembly_init(struct assembly *assembly,
+                             const struct pack_start *start);
 void assembly_clear(struct assembly *assembly);
 
 /* Takes the block's bytes.  Parts that are complete now are added to ret_parts
@@ -28,6 +32,7 @@ void assembly_clear(struct assembly *assembly);
 must_check int assembly_add(struct assembly *assembly, struct region *block,
                             bool is_last, struct notes *ret_parts);
 
-/* After the last block: the hash and size of everything. */
+/* After the last block: the size of everything, and its hash unless there was
+ * a start, as PACK_DONE has them. */
 must_check int assembly_end(struct assembly *assembly,
-                            struct nix_hash *ret_hash, uint64_t *ret_size);
+                            struct pack_event *ret_done);

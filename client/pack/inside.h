@@ -38,6 +38,7 @@ struct job {
 	char *path; /* owned */
 	struct nix_hash expected_hash;
 	uint64_t expected_size;
+	struct pack_start start; /* zeros: from the beginning */
 
 	bool is_over;      /* nothing of it goes out any more */
 	bool is_begun;     /* the assembly is there */

@@ -22,7 +22,8 @@
  * any order.  Whoever finishes the block whose turn it is gathers it, and all
  * that follow it and have come, into parts.  A job ends by its last part, by
  * a failure or by pack_cancel(); what of it is still on its way is dropped
- * where it is met, and the last block that goes frees the job.
+ * where it is met, and the last block that goes frees the job.  A job with a
+ * start is the same from there on; before it the reader only hashes.
  *
  * Memory.  Before a reader allocates a block it takes from the budget what the
  * block costs and the most that it can become.  Nothing else ever waits for
@@ -30,7 +31,8 @@
  * charges, and what compressing saved goes back.  Holders of memory are
  *
  *   1. blocks that are read, compressed or wait for an earlier one of their
- *      job, which was paid for before them: these move on by themselves;
+ *      job, which was paid for before them: these move on by themselves, as
+ *      does the chunk that what is before a start is hashed in;
  *   2. parts in the notes or with the conductor, who gives each back without
  *      waiting for another event;
  *   3. gathered bytes that are not yet a part.  Of a job read to its end they
@@ -270,6 +272,17 @@ void pack_close(struct pack *pack)
 	free(pack);
 }
 
+/* Before the NAR's last block, and all of it there or nothing. */
+static bool is_sound(const struct pack_start *start, uint64_t nar_size)
+{
+	uint64_t count =
+		nar_size / PACK_BLOCK_SIZE + (nar_size % PACK_BLOCK_SIZE > 0);
+
+	if (start->blocks == 0)
+		return start->parts == 0 && start->bytes == 0;
+	return start->blocks < count && start->parts > 0 && start->bytes > 0;
+}
+
 int pack_submit(struct pack *pack, size_t job, const char *path,
                 const struct nix_hash *expected_hash, uint64_t expected_size,
                 const struct pack_start *start)
@@ -280,7 +293,7 @@ int pack_submit(struct pack *pack, size_t job, const char *path,
 
 	if (!farewell || !j || !copy)
 		return -ENOMEM;
-	if (start) /* not built yet */
+	if (start && !is_sound(start, expected_size))
 		return -EINVAL;
 
 	farewell->event.job = job;
@@ -291,6 +304,10 @@ int pack_submit(struct pack *pack, size_t job, const char *path,
 		.expected_size = expected_size,
 		.farewell = take_ptr(farewell),
 	};
+	if (start) {
+		j->start = *start;
+		j->next_index = start->blocks;
+	}
 	(void)pthread_mutex_lock(&pack->lock);
 	jobs_add(&pack->waiting, take_ptr(j));
 	(void)pthread_cond_signal(&pack->has_jobs);

@@ -87,7 +87,8 @@ void pack_close(struct pack *pack);
 
 /* Where a job goes on that an earlier process has begun: so many blocks of the
  * NAR are in so many parts of so many compressed bytes, and none of them the
- * NAR's last.  What is before it is read and hashed, but not compressed. */
+ * NAR's last.  What is before it is read and hashed, but not compressed.  All
+ * zeros: from the beginning. */
 struct pack_start {
 	uint64_t blocks;
 	unsigned parts;
@@ -97,7 +98,8 @@ struct pack_start {
 /* path: the physical file or directory.  start NULL: from the beginning.  The
  * NAR's hash and size are compared with those expected at its end, and only
  * then does PACK_DONE come.  Jobs are read in the order given.  0, -ENOMEM;
- * -EINVAL for a start behind the end. */
+ * -EINVAL for a start that is not before the last block, or has blocks without
+ * parts and bytes, or these without blocks. */
 must_check int pack_submit(struct pack *pack, size_t job, const char *path,
                            const struct nix_hash *expected_hash,
                            uint64_t expected_size,

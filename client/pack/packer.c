@@ -57,8 +57,7 @@ static void locked_say_done(struct pack *p, struct job *job)
 	struct note *note = job->farewell;
 	int rc;
 
-	rc = assembly_end(&job->assembly, &note->event.file_hash,
-	                  &note->event.file_size);
+	rc = assembly_end(&job->assembly, &note->event);
 	if (rc < 0) {
 		locked_fail(p, job, rc, strerrordesc_np(-rc));
 		return;
@@ -67,7 +66,6 @@ static void locked_say_done(struct pack *p, struct job *job)
 	note->event.type = PACK_DONE;
 	note->event.nar_hash = job->expected_hash; /* verified by the reader */
 	note->event.nar_size = job->expected_size;
-	note->event.has_file_hash = true;
 	notes_add(&farewell, note);
 	locked_send(p, &farewell);
 	locked_end(p, job);

@@ -210,6 +210,29 @@ static void drop_block(struct pack *p, struct block *block)
 	(void)pthread_mutex_unlock(&p->lock);
 }
 
+/* What an earlier process has packed: only hashed.  pack_submit() saw to it
+ * that it ends before the last block. */
+static int read_start(struct reading *r)
+{
+	uint64_t end = r->job->start.blocks * PACK_BLOCK_SIZE;
+	struct budget *budget = r->pack->budget;
+	struct region chunk = { .data = NULL };
+	int rc;
+
+	if (end == 0)
+		return 0;
+	rc = budget_take(budget, region_charge(CHUNK_SIZE));
+	if (rc == 0)
+		rc = region_init(&chunk, budget, CHUNK_SIZE);
+	while (rc == 0 && r->total < end) {
+		chunk.len = 0;
+		rc = fill(r, &chunk);
+	}
+	region_clear(&chunk);
+	r->index = r->job->start.blocks;
+	return rc < 0 ? explain(r, rc) : 0;
+}
+
 /* 1: more is to come; 0: that was the last block; -errno. */
 static int read_block(struct reading *r)
 {
@@ -242,11 +265,14 @@ static int read_job(struct reading *r)
 
 	rc = nar_reader_open(r->job->path, &r->nar);
 	if (rc == 0)
-		rc = assembly_init(&r->job->assembly);
+		rc = assembly_init(&r->job->assembly, &r->job->start);
 	if (rc < 0)
 		return explain(r, rc);
 	if (r->job->expected_size == 0)
 		return size_differs(r, "more than", 0);
+	rc = read_start(r);
+	if (rc < 0)
+		return rc;
 	do {
 		rc = read_block(r);
 	} while (rc > 0);

@@ -26,6 +26,7 @@
 
 #define ACTIVE_MAX  256  /* uploads whose NAR is asked for or under way */
 #define TICK_MS     100  /* between redraws */
+#define KNOWN_MAX   256  /* published paths that are written down at once */
 #define FAREWELL_MS 5000 /* for the aborts of multipart uploads */
 #define EXIT_SIGNAL 128
 
@@ -42,6 +43,8 @@ struct flow {
 	size_t active;
 	size_t *to_sign; /* owned; closure indexes */
 	size_t to_sign_count;
+	struct strings published; /* base names, not written down yet */
+	struct link_meter link;
 	int signals;
 	bool is_given_up;
 	struct flow_result result;
@@ -81,8 +84,10 @@ static void settle(struct flow *f, size_t index)
 		break;
 	case UPLOAD_IDLE:
 	case UPLOAD_ASKING:
+	case UPLOAD_RESUMING:
 	case UPLOAD_PACKING:
 	case UPLOAD_COMPLETING:
+	case UPLOAD_LOOKING:
 	case UPLOAD_SIGNED:
 	case UPLOAD_PUBLISHING:
 		break;
@@ -101,27 +106,26 @@ static void note_failed(struct flow *f, size_t index)
 {
 	const struct plan_entry *entry = &f->plan->entries[index];
 	struct upload *u = &f->uploads[index];
-	char path[STORE_PATH_SIZE];
+	char path[STORE_PATH_SIZE], why[STORE_PATH_SIZE + 64];
 
 	f->result.failed++;
 	if (f->result.exit_status == EXIT_DONE)
 		f->result.exit_status = u->exit_status;
 	name_path(f, index, path, sizeof(path));
 	if (!f->is_given_up)
-		progress_failed(f->request->progress, path, u->error);
+		progress_failed(f->request->progress, path, upload_error(u));
 	if (is_about_everything(u->exit_status))
 		f->is_given_up = true;
 
+	(void)snprintf(why, sizeof(why),
+	               "not published: it refers to %s, which failed", path);
 	for (size_t i = 0; i < entry->dependent_count; i++) {
 		struct upload *dependent = &f->uploads[entry->dependents[i]];
 		bool was_active = upload_is_active(dependent);
 
 		if (dependent->state == UPLOAD_FAILED)
 			continue;
-		upload_abort(dependent, context(f));
-		(void)snprintf(dependent->error, sizeof(dependent->error),
-		               "not published: it refers to %s, which failed",
-		               path);
+		upload_abort(dependent, context(f), why);
 		changed(f, entry->dependents[i], was_active);
 	}
 }
@@ -136,16 +140,40 @@ static void publish_if_due(struct flow *f, size_t index)
 	changed(f, index, false);
 }
 
+/* What the next push need not ask.  Nothing depends on it: a failure costs
+ * that question. */
+static void write_down(struct flow *f)
+{
+	if (f->published.count > 0)
+		(void)!journal_add_known(context(f)->journal,
+		                         context(f)->store_uri, &f->published);
+	strings_clear(&f->published);
+}
+
+static void remember(struct flow *f, size_t index)
+{
+	const char *base = f->plan->closure->paths[index].base;
+
+	if (!context(f)->journal)
+		return;
+	(void)!strings_add(&f->published, base, strlen(base));
+	if (f->published.count >= KNOWN_MAX)
+		write_down(f);
+}
+
 static void note_done(struct flow *f, size_t index)
 {
 	const struct plan_entry *entry = &f->plan->entries[index];
-	const struct upload *u = &f->uploads[index];
+	struct upload *u = &f->uploads[index];
 	char path[STORE_PATH_SIZE];
 
 	f->result.pushed++;
+	f->result.has_multipart |= u->multipart.is_begun;
 	name_path(f, index, path, sizeof(path));
 	progress_done(f->request->progress, path, u->info->nar_size,
 	              u->file_size);
+	remember(f, index);
+	upload_clear(u);
 	for (size_t i = 0; i < entry->dependent_count; i++) {
 		size_t dependent = entry->dependents[i];
 
@@ -215,6 +243,15 @@ static int take_events(struct flow *f)
 	return rc;
 }
 
+static void note_answer(struct flow *f, size_t index,
+                        const struct cache_result *result)
+{
+	if (result->type == CACHE_CHECK && result->outcome != CACHE_FAILED) {
+		link_note_answer(&f->link,
+		                 clock_boot_ms() - f->uploads[index].asked_ms);
+	}
+}
+
 static int take_results(struct flow *f)
 {
 	struct cache_result result;
@@ -224,6 +261,7 @@ static int take_results(struct flow *f)
 		size_t index = upload_index(result.tag);
 		bool was_active = upload_is_active(&f->uploads[index]);
 
+		note_answer(f, index, &result);
 		upload_take_result(&f->uploads[index], context(f), &result);
 		changed(f, index, was_active);
 		note_settled(f);
@@ -312,6 +350,8 @@ static int wait_for_more(struct flow *f)
 
 	if (rc == 0 && extra[1].revents)
 		take_signal(f);
+	link_note_sent(&f->link, clock_boot_ms(),
+	               cache_bytes_sent(context(f)->cache));
 	progress_tick(f->request->progress, pack_bytes_read(context(f)->pack),
 	              cache_bytes_sent(context(f)->cache));
 	return rc;
@@ -341,7 +381,7 @@ static void say_farewell(struct flow *f)
 	struct cache_result result;
 
 	for (size_t i = 0; i < f->begun; i++)
-		upload_abort(&f->uploads[f->order[i]], context(f));
+		upload_abort(&f->uploads[f->order[i]], context(f), "given up");
 	while (cache_pending(context(f)->cache) > 0 &&
 	       clock_boot_ms() < until_ms) {
 		if (cache_wait(context(f)->cache, NULL, 0, TICK_MS) < 0)
@@ -393,6 +433,7 @@ static void flow_close(struct flow *f)
 	free(f->settled);
 	free(f->to_sign);
 	free(f->order);
+	strings_clear(&f->published);
 	if (f->signals >= 0)
 		(void)close(f->signals);
 }
@@ -421,11 +462,13 @@ void flow_run(const struct flow_request *request,
 	if (f.uploads && f.order)
 		say_farewell(&f);
 
+	write_down(&f);
+	f.result.link = f.link;
 	f.result.failed = f.plan->push_count - f.result.pushed;
 	if (f.result.failed > 0 && f.result.exit_status == EXIT_DONE)
 		f.result.exit_status = EXIT_FAILED;
 	for (size_t i = 0; f.uploads && i < f.plan->closure->count; i++)
-		f.result.has_multipart |= f.uploads[i].is_multipart;
+		f.result.has_multipart |= f.uploads[i].multipart.is_begun;
 	*ret_result = f.result;
 	flow_close(&f);
 	(void)sigprocmask(SIG_SETMASK, &old, NULL);

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "client/push/link.h"
 #include "client/push/plan.h"
 #include "client/push/upload.h"
 #include "client/ui/progress.h"
@@ -21,6 +22,7 @@ struct flow_result {
 	size_t pushed;
 	size_t failed;
 	bool has_multipart; /* some path went as a multipart upload */
+	struct link_meter link;
 	int exit_status;
 };
 

@@ -29,32 +29,25 @@ static int check_text(const struct agent_cache *config, struct bytes text,
 	return 0;
 }
 
-int preflight_check(struct cache *cache, const struct agent_cache *config,
-                    bool *ret_is_missing, char *why, size_t why_size)
+struct cache_step preflight_step(void)
 {
-	const struct cache_step step = {
-		.type = CACHE_GET,
-		.key = NAMES_CACHE_INFO,
-	};
-	struct cache_result result;
-	int rc = cache_run(cache, &step, &result);
+	return (struct cache_step){ .type = CACHE_GET,
+		                    .key = NAMES_CACHE_INFO };
+}
 
-	if (rc < 0) {
-		(void)snprintf(why, why_size, "%s: %s", config->name,
-		               strerror(-rc));
-		return EXIT_FAILED;
+int preflight_judge(const struct cache_result *result,
+                    const struct agent_cache *config, bool *ret_is_missing,
+                    char *why, size_t why_size)
+{
+	if (result->outcome == CACHE_FAILED) {
+		(void)snprintf(why, why_size, "%s", result->error);
+		return result->exit_status;
 	}
-	if (result.outcome == CACHE_FAILED) {
-		(void)snprintf(why, why_size, "%s", result.error);
-		return result.exit_status;
-	}
-	*ret_is_missing = result.outcome == CACHE_MISSING;
-	rc = *ret_is_missing
-	             ? 0
-	             : check_text(config, buffer_bytes(&result.response), why,
-	                          why_size);
-	buffer_clear(&result.response);
-	return rc;
+	*ret_is_missing = result->outcome == CACHE_MISSING;
+	return *ret_is_missing
+	               ? 0
+	               : check_text(config, buffer_bytes(&result->response),
+	                            why, why_size);
 }
 
 int preflight_make(struct cache *cache, const struct agent_cache *config,

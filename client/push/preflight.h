@@ -3,9 +3,12 @@
 
 #include "client/cache/cache.h"
 
-/* Reads nix-cache-info: 0 and *ret_is_missing, or an exit status with a
+/* Reads nix-cache-info. */
+struct cache_step preflight_step(void);
+
+/* What came of that step: 0 and *ret_is_missing, or an exit status with a
  * sentence in why (unreachable, refused, made for another store). */
-must_check int preflight_check(struct cache *cache,
+must_check int preflight_judge(const struct cache_result *result,
                                const struct agent_cache *config,
                                bool *ret_is_missing, char *why,
                                size_t why_size);

@@ -1,16 +1,16 @@
 /* Theory of operation
  *
- * resolve -> closure -> skip what upstream has -> skip what the cache has ->
- * plan -> flow.  Each step takes the values of the one before; the first that
+ * resolve -> closure -> decide (what upstream and the cache lack) -> flow.
+ * Each step takes the values of the one before; the first that
  * fails says why and ends the push before anything has been changed.
  */
 #include "client/push/push.h"
 
 #include "client/cache/select.h"
-#include "client/catalog/trust.h"
+#include "client/journal/journal.h"
+#include "client/push/decide.h"
 #include "client/push/flow.h"
 #include "client/push/preflight.h"
-#include "client/push/presence.h"
 #include "protocol/base/cleanup.h"
 #include "protocol/base/exit_status.h"
 #include "protocol/base/log.h"
@@ -20,7 +20,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CONNECTIONS 48
+#define CONNECTIONS     48
+#define KNOWN_AGE_MAX_S 3600 /* who empties a bucket waits, or rechecks */
 
 struct push {
 	const struct push_request *request;
@@ -28,10 +29,10 @@ struct push {
 	struct progress *progress;
 	struct agent_status status;
 	const struct agent_cache *config; /* borrowed from status */
-	struct trust upstream;            /* whose paths are not uploaded */
 	struct daemon *daemon;
 	struct closure closure;
 	struct plan plan;
+	struct journal *journal; /* NULL: nothing is remembered */
 	struct cache *cache;
 	struct pack *pack;
 	enum pack_compression compression;
@@ -116,116 +117,6 @@ static int find_closure(struct push *p)
 	return 0;
 }
 
-/* A name alone would let anybody keep a path out of the cache. */
-static bool is_upstream(const struct push *p, const struct path_info *info)
-{
-	return trust_judge(&p->upstream, p->config->store_dir, info) ==
-	       TRUST_SIGNED;
-}
-
-static void mark_upstream(struct push *p)
-{
-	for (size_t i = 0; i < p->closure.count && !p->request->full; i++) {
-		if (is_upstream(p, &p->closure.paths[i]))
-			p->plan.entries[i].state = PLAN_UPSTREAM;
-	}
-}
-
-static int say_cache_failure(int rc, const struct cache_result *failure)
-{
-	if (rc < 0)
-		return fail(strerror(-rc));
-	log_error("push: %s", failure->error);
-	return failure->exit_status;
-}
-
-/* Asks for the narinfo of everything that is still unknown. */
-static int mark_present(struct push *p)
-{
-	cleanup_strings struct strings bases = { .items = NULL };
-	cleanup_free size_t *indexes =
-		calloc(p->closure.count + 1, sizeof(*indexes));
-	cleanup_free bool *present =
-		calloc(p->closure.count + 1, sizeof(*present));
-	struct cache_result failure;
-	int rc = indexes && present ? 0 : -ENOMEM;
-
-	for (size_t i = 0; i < p->closure.count && rc == 0; i++) {
-		const char *base = p->closure.paths[i].base;
-
-		if (p->plan.entries[i].state != PLAN_UNKNOWN)
-			continue;
-		indexes[bases.count] = i;
-		rc = strings_add(&bases, base, strlen(base));
-	}
-	if (rc == 0)
-		rc = presence_ask(p->cache, &bases, present, &failure);
-	if (rc != 0)
-		return say_cache_failure(rc, &failure);
-
-	for (size_t i = 0; i < bases.count; i++) {
-		if (present[i])
-			p->plan.entries[indexes[i]].state = PLAN_PRESENT;
-	}
-	return 0;
-}
-
-/* References that upstream has need not be in the cache. */
-static int drop_upstream(struct push *p, struct strings *bases)
-{
-	cleanup_free struct path_info *infos =
-		calloc(bases->count + 1, sizeof(*infos));
-	struct daemon_error error;
-	size_t kept = 0;
-
-	if (!infos)
-		return fail(strerror(ENOMEM));
-	if (daemon_query_infos(p->daemon, bases, infos, &error) < 0)
-		return fail(error.text);
-	for (size_t i = 0; i < bases->count; i++) {
-		if (is_upstream(p, &infos[i])) {
-			free(bases->items[i]);
-		} else {
-			bases->items[kept++] = bases->items[i];
-		}
-		path_info_clear(&infos[i]);
-	}
-	bases->count = kept;
-	return 0;
-}
-
-/* With --no-closure: what the paths refer to must be there already, or a
- * reader would stumble. */
-static int check_references(struct push *p)
-{
-	cleanup_strings struct strings bases = { .items = NULL };
-	cleanup_free bool *present = NULL;
-	struct cache_result failure;
-	char why[STORE_PATH_SIZE + 128];
-	int rc = plan_outside_references(&p->plan, &bases);
-
-	if (rc < 0)
-		return fail(strerror(-rc));
-	rc = drop_upstream(p, &bases);
-	if (rc != 0)
-		return rc;
-	present = calloc(bases.count + 1, sizeof(*present));
-	rc = present ? presence_ask(p->cache, &bases, present, &failure)
-	             : -ENOMEM;
-	if (rc != 0)
-		return say_cache_failure(rc, &failure);
-	for (size_t i = 0; i < bases.count; i++) {
-		if (present[i])
-			continue;
-		(void)snprintf(why, sizeof(why),
-		               "%s/%s is referred to and in neither the cache "
-		               "nor an upstream: push without --no-closure",
-		               p->config->store_dir, bases.items[i]);
-		return fail(why);
-	}
-	return 0;
-}
-
 static int open_cache(struct push *p)
 {
 	const struct cache_options options = {
@@ -237,30 +128,28 @@ static int open_cache(struct push *p)
 
 	if (rc < 0)
 		return fail(why);
-	rc = preflight_check(p->cache, p->config, &p->needs_cache_info, why,
-	                     sizeof(why));
-	if (rc != 0)
-		log_error("push: %s", why);
-	return rc;
+	/* A folder is asked as quickly as a journal. */
+	if (cache_is_remote(p->cache) &&
+	    journal_open(NULL, &p->journal, why) < 0)
+		progress_notice(p->progress, "without a journal: %s", why);
+	return 0;
 }
 
 static int make_plan(struct push *p)
 {
-	size_t skipped;
-	int rc = trust_add(&p->upstream, &p->config->upstream_keys, &skipped);
+	const struct decide_request request = {
+		.closure = &p->closure,
+		.config = p->config,
+		.daemon = p->daemon,
+		.cache = p->cache,
+		.journal = p->journal,
+		.progress = p->progress,
+		.max_age_s = p->request->recheck ? 0 : KNOWN_AGE_MAX_S,
+		.is_full = p->request->full,
+		.is_alone = p->request->no_closure,
+	};
 
-	if (rc == 0)
-		rc = plan_make(&p->closure, &p->plan);
-	if (rc < 0)
-		return fail(strerror(-rc));
-	mark_upstream(p);
-	rc = mark_present(p);
-	if (rc != 0)
-		return rc;
-	rc = plan_finish(&p->plan);
-	if (rc < 0)
-		return fail(strerror(-rc));
-	return p->request->no_closure ? check_references(p) : 0;
+	return decide(&request, &p->plan, &p->needs_cache_info);
 }
 
 static void show_plan(const struct push *p)
@@ -286,7 +175,8 @@ static void show_plan(const struct push *p)
 	}
 }
 
-/* A push that was killed may have left multipart uploads behind. */
+/* Pushes that were killed may have left multipart uploads behind: of what is
+ * there now, nobody goes on with one. */
 static int end_stale_uploads(struct push *p)
 {
 	cleanup_strings struct strings keys = { .items = NULL };
@@ -336,9 +226,6 @@ static int prepare_upload(struct push *p)
 		log_error("push: %s", why);
 		return rc;
 	}
-	rc = end_stale_uploads(p);
-	if (rc != 0)
-		return rc;
 	rc = pack_open(&options, &p->pack);
 	return rc < 0 ? fail(strerror(-rc)) : 0;
 }
@@ -352,6 +239,8 @@ static int upload_all(struct push *p)
 		.context = {
 			.cache = p->cache,
 			.pack = p->pack,
+			.journal = p->journal,
+			.store_uri = p->config->store,
 			.store_dir = p->config->store_dir,
 			.physical_dir = daemon_physical_dir(p->daemon),
 			.compression = p->compression,
@@ -366,6 +255,10 @@ static int upload_all(struct push *p)
 	if (result.has_multipart && end_stale_uploads(p) != 0 &&
 	    result.exit_status == EXIT_DONE)
 		result.exit_status = EXIT_FAILED;
+	if (result.link.bytes_per_s > 0)
+		(void)!journal_set_link(p->journal, p->config->store,
+		                        result.link.bytes_per_s,
+		                        result.link.latency_ms);
 	progress_end(p->progress, result.pushed, result.failed,
 	             cache_bytes_sent(p->cache));
 	return result.exit_status;
@@ -403,8 +296,8 @@ int push_run(const struct push_request *request, struct agent *agent,
 
 	cache_close(p.cache);
 	pack_close(p.pack);
+	journal_close(p.journal);
 	plan_clear(&p.plan);
-	trust_clear(&p.upstream);
 	closure_clear(&p.closure);
 	daemon_close(p.daemon);
 	agent_status_clear(&p.status);

@@ -11,6 +11,7 @@ struct push_request {
 	bool no_closure;
 	bool full; /* also what an upstream signed */
 	bool dry_run;
+	bool recheck;                /* what is known to be there too */
 	unsigned jobs;               /* 0: one for each processor */
 	uint64_t max_memory;         /* bytes, 0: see pack.h */
 	const char *compression;     /* NULL: as the cache is configured */

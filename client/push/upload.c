@@ -1,11 +1,16 @@
 /* Theory of operation
  *
- *   ASKING      CHECK of the NAR.  There: STORED.  Missing: PACKING.
+ *   ASKING      CHECK of the NAR.  There: STORED.  Missing: PACKING, or, where
+ *               an earlier run has left an upload of it, RESUMING.
+ *   RESUMING    is that upload still there?  Yes: PACKING goes on behind its
+ *               parts; no: PACKING begins anew.
  *   PACKING     the pack brings parts.  A path of one part is one PUT; else
- *               the first part begins a multipart upload, and parts wait for
- *               its id.  Each stored part gives its memory back.
+ *               the first part begins a multipart upload (multipart.h).  Each
+ *               stored part gives its memory back.
  *   COMPLETING  the pack has said that the NAR hash is right and all parts are
  *               stored.  Only now does the object become visible.
+ *   LOOKING     the upload is gone: another push may have completed one of the
+ *               same object and ended ours.  CHECK of the NAR once more.
  *   STORED      the conductor has it signed -> SIGNED
  *   SIGNED      the conductor publishes it when its references are -> PUBLISHING
  *   PUBLISHING  PUT of the narinfo -> DONE
@@ -16,8 +21,10 @@
  */
 #include "client/push/upload.h"
 
+#include "client/push/publication.h"
 #include "protocol/base/cleanup.h"
 #include "protocol/base/exit_status.h"
+#include "protocol/base/fd.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -28,7 +35,6 @@
 #define TAG_PART_BITS 16
 #define TAG_NAR       0U /* of a PUT */
 #define TAG_NARINFO   1U
-#define PARTS_FIRST   16
 #define PATH_SLACK    4096 /* a chroot store's root before the store */
 
 size_t upload_index(uint64_t tag)
@@ -39,6 +45,18 @@ size_t upload_index(uint64_t tag)
 static uint64_t tag_of(const struct upload *u, unsigned detail)
 {
 	return (uint64_t)u->index << TAG_PART_BITS | detail;
+}
+
+static struct multipart_place place_of(const struct upload *u,
+                                       const struct upload_context *x)
+{
+	return (struct multipart_place){
+		.cache = x->cache,
+		.journal = x->journal,
+		.store = x->store_uri,
+		.key = u->nar_key,
+		.tag = tag_of(u, 0),
+	};
 }
 
 static unsigned detail_of(uint64_t tag)
@@ -53,7 +71,8 @@ void upload_fail(struct upload *u, int exit_status, const char *format, ...)
 	if (u->state == UPLOAD_FAILED)
 		return;
 	va_start(args, format);
-	(void)vsnprintf(u->error, sizeof(u->error), format, args);
+	if (vasprintf(&u->error, format, args) < 0)
+		u->error = NULL;
 	va_end(args);
 	u->exit_status = exit_status;
 	u->state = UPLOAD_FAILED;
@@ -64,33 +83,12 @@ static void fail_errno(struct upload *u, int rc)
 	upload_fail(u, EXIT_FAILED, "%s", strerror(-rc));
 }
 
-/* Parts that wait for an id and will not be sent: the pack may have no memory
- * left for any other path. */
-static void give_back(struct upload *u)
-{
-	for (size_t i = 0; i < u->part_count; i++) {
-		if (!u->parts[i].is_lent)
-			pack_part_free(take_ptr(u->parts[i].part));
-	}
-}
-
 /* Nothing is left behind on the server; what was prepared is given back. */
 static void abandon(struct upload *u, const struct upload_context *x)
 {
-	const struct cache_step step = {
-		.type = CACHE_ABORT,
-		.tag = tag_of(u, 0),
-		.key = u->nar_key,
-		.upload_id = u->upload_id,
-	};
+	const struct multipart_place place = place_of(u, x);
 
-	give_back(u);
-	if (!u->upload_id[0])
-		return;
-	/* An abort that cannot even be queued leaves the upload to the next
-	 * push, which looks for such. */
-	if (cache_submit(x->cache, &step) < 0)
-		u->upload_id[0] = '\0';
+	multipart_abandon(&u->multipart, &place);
 }
 
 /* True if the cache has taken it. */
@@ -113,6 +111,7 @@ int upload_begin(struct upload *u, const struct upload_context *x, size_t index,
 		.state = UPLOAD_ASKING,
 		.index = index,
 		.info = info,
+		.asked_ms = clock_boot_ms(),
 	};
 	buffer_init(&u->narinfo, NARINFO_SIZE_MAX);
 	names_format_nar(&info->nar_hash,
@@ -125,19 +124,21 @@ int upload_begin(struct upload *u, const struct upload_context *x, size_t index,
 
 void upload_clear(struct upload *u)
 {
-	pack_part_free(u->whole);
-	for (size_t i = 0; i < u->part_count; i++) {
-		pack_part_free(u->parts[i].part);
-		free(u->parts[i].etag);
-	}
-	free(u->parts);
-	strings_clear(&u->etags);
+	pack_part_free(take_ptr(u->whole));
+	multipart_clear(&u->multipart);
 	strings_clear(&u->signatures);
 	buffer_clear(&u->narinfo);
+	free(take_ptr(u->error));
+}
+
+const char *upload_error(const struct upload *u)
+{
+	return u->error ? u->error : "out of memory";
 }
 
 static void begin_packing(struct upload *u, const struct upload_context *x)
 {
+	const struct pack_start *start = &u->multipart.start;
 	char path[STORE_PATH_SIZE + PATH_SLACK];
 	int rc;
 
@@ -145,27 +146,38 @@ static void begin_packing(struct upload *u, const struct upload_context *x)
 	               u->info->base);
 	u->state = UPLOAD_PACKING;
 	rc = pack_submit(x->pack, u->index, path, &u->info->nar_hash,
-	                 u->info->nar_size, NULL);
+	                 u->info->nar_size, start->parts > 0 ? start : NULL);
 	if (rc < 0)
 		fail_errno(u, rc);
 }
 
-static void send_part(struct upload *u, const struct upload_context *x,
-                      struct upload_part *waiting)
+/* The NAR is not there: is a part of it? */
+static void begin_or_resume(struct upload *u, const struct upload_context *x)
 {
-	const struct pack_part *part = waiting->part;
-	const struct cache_step step = {
-		.type = CACHE_PART,
-		.tag = tag_of(u, part->number),
-		.key = u->nar_key,
-		.body = part->data,
-		.body_len = part->len,
-		.md5 = part->md5,
-		.upload_id = u->upload_id,
-		.part_number = part->number,
-	};
+	const struct multipart_place place = place_of(u, x);
+	int rc = 0;
 
-	waiting->is_lent = submit(u, x, &step);
+	if (u->info->nar_size > PACK_SINGLE_MAX)
+		rc = multipart_adopt(&u->multipart, &place);
+	if (rc == 0) {
+		begin_packing(u, x);
+		return;
+	}
+	u->state = UPLOAD_RESUMING;
+	if (rc > 0)
+		rc = multipart_ask(&u->multipart, &place);
+	if (rc < 0)
+		fail_errno(u, rc);
+}
+
+static void resume(struct upload *u, const struct upload_context *x,
+                   bool is_there)
+{
+	const struct multipart_place place = place_of(u, x);
+
+	if (!is_there)
+		multipart_disown(&u->multipart, &place);
+	begin_packing(u, x);
 }
 
 static void send_whole(struct upload *u, const struct upload_context *x,
@@ -187,94 +199,46 @@ static void send_whole(struct upload *u, const struct upload_context *x,
 	}
 }
 
-static int remember_part(struct upload *u, struct pack_part *part)
-{
-	if (u->part_count == u->part_capacity) {
-		size_t capacity = u->part_capacity ? u->part_capacity * 2
-		                                   : PARTS_FIRST;
-		struct upload_part *grown =
-			reallocarray(u->parts, capacity, sizeof(*grown));
-
-		if (!grown)
-			return -ENOMEM;
-		u->parts = grown;
-		u->part_capacity = capacity;
-	}
-	u->parts[u->part_count++] = (struct upload_part){ .part = part };
-	return 0;
-}
-
-static void begin_multipart(struct upload *u, const struct upload_context *x)
-{
-	const struct cache_step step = {
-		.type = CACHE_BEGIN,
-		.tag = tag_of(u, 0),
-		.key = u->nar_key,
-	};
-
-	u->is_multipart = true;
-	(void)submit(u, x, &step);
-}
-
 static void take_part(struct upload *u, const struct upload_context *x,
                       struct pack_part *part)
 {
+	const struct multipart_place place = place_of(u, x);
 	int rc;
 
 	if (part->number == 1 && part->is_last) {
 		send_whole(u, x, part);
 		return;
 	}
-	rc = remember_part(u, part);
-	if (rc < 0) {
-		pack_part_free(part);
+	rc = multipart_add(&u->multipart, &place, part);
+	if (rc < 0)
 		fail_errno(u, rc);
-		return;
-	}
-	if (!u->is_multipart) {
-		begin_multipart(u, x);
-	} else if (u->upload_id[0]) {
-		send_part(u, x, &u->parts[u->part_count - 1]);
-	}
 }
 
 static void complete_if_whole(struct upload *u, const struct upload_context *x)
 {
-	struct cache_step step = {
-		.type = CACHE_COMPLETE,
-		.tag = tag_of(u, 0),
-		.key = u->nar_key,
-		.upload_id = u->upload_id,
-		.etags = &u->etags,
-	};
+	const struct multipart_place place = place_of(u, x);
+	int rc;
 
 	if (u->state != UPLOAD_PACKING || !u->is_packed)
 		return;
-	if (!u->is_multipart) {
-		if (u->stored_count == 1)
+	if (!u->multipart.is_begun) {
+		if (u->is_whole_stored)
 			u->state = UPLOAD_STORED;
 		return;
 	}
-	if (u->stored_count < u->part_count)
+	if (!multipart_is_stored(&u->multipart))
 		return;
-	for (size_t i = 0; i < u->part_count; i++) {
-		int rc = strings_add(&u->etags, u->parts[i].etag,
-		                     strlen(u->parts[i].etag));
-
-		if (rc < 0) {
-			fail_errno(u, rc);
-			return;
-		}
-	}
 	u->state = UPLOAD_COMPLETING;
-	(void)submit(u, x, &step);
+	rc = multipart_complete(&u->multipart, &place);
+	if (rc < 0)
+		fail_errno(u, rc);
 }
 
 static void take_done(struct upload *u, const struct upload_context *x,
                       const struct pack_event *event)
 {
 	u->is_packed = true;
-	u->has_file = true;
+	u->has_file = event->has_file_hash;
 	u->file_hash = event->file_hash;
 	u->file_size = event->file_size;
 	complete_if_whole(u, x);
@@ -306,26 +270,31 @@ void upload_take_event(struct upload *u, const struct upload_context *x,
 static void take_begun(struct upload *u, const struct upload_context *x,
                        const char *upload_id)
 {
-	(void)snprintf(u->upload_id, sizeof(u->upload_id), "%s", upload_id);
-	for (size_t i = 0; i < u->part_count && u->state == UPLOAD_PACKING; i++)
-		send_part(u, x, &u->parts[i]);
+	const struct multipart_place place = place_of(u, x);
+	int rc = multipart_take_begun(&u->multipart, &place, upload_id);
+
+	if (rc < 0)
+		fail_errno(u, rc);
 }
 
 static void take_stored_part(struct upload *u, const struct upload_context *x,
                              unsigned number, const char *etag)
 {
-	struct upload_part *part;
+	const struct multipart_place place = place_of(u, x);
+	int rc = multipart_note_stored(&u->multipart, &place, number, etag);
 
-	if (number == 0 || number > u->part_count)
-		return;
-	part = &u->parts[number - 1];
-	part->etag = strdup(etag);
-	if (!part->etag) {
-		fail_errno(u, -ENOMEM);
-		return;
+	if (rc < 0) {
+		fail_errno(u, rc);
+	} else {
+		complete_if_whole(u, x);
 	}
-	u->stored_count++;
-	complete_if_whole(u, x);
+}
+
+static void note_upload_ended(struct upload *u, const struct upload_context *x)
+{
+	const struct multipart_place place = place_of(u, x);
+
+	multipart_note_ended(&u->multipart, &place);
 }
 
 static void take_put(struct upload *u, const struct upload_context *x,
@@ -335,7 +304,7 @@ static void take_put(struct upload *u, const struct upload_context *x,
 		u->state = UPLOAD_DONE;
 		return;
 	}
-	u->stored_count = 1;
+	u->is_whole_stored = true;
 	complete_if_whole(u, x);
 }
 
@@ -345,6 +314,9 @@ static void take_success(struct upload *u, const struct upload_context *x,
 	switch (result->type) {
 	case CACHE_CHECK:
 		u->state = UPLOAD_STORED;
+		break;
+	case CACHE_FIND_UPLOAD:
+		resume(u, x, true);
 		break;
 	case CACHE_BEGIN:
 		take_begun(u, x, result->text);
@@ -356,7 +328,7 @@ static void take_success(struct upload *u, const struct upload_context *x,
 		take_put(u, x, detail_of(result->tag));
 		break;
 	case CACHE_COMPLETE:
-		u->upload_id[0] = '\0';
+		note_upload_ended(u, x);
 		u->state = UPLOAD_STORED;
 		break;
 	case CACHE_GET:
@@ -368,6 +340,56 @@ static void take_success(struct upload *u, const struct upload_context *x,
 	}
 }
 
+static void lose_upload(struct upload *u)
+{
+	upload_fail(u, EXIT_FAILED,
+	            "%s: the server has lost the upload: push again",
+	            u->nar_key);
+}
+
+/* What is gone was perhaps ended by a push that had the same object whole. */
+static void look_again(struct upload *u, const struct upload_context *x)
+{
+	const struct cache_step step = {
+		.type = CACHE_CHECK,
+		.tag = tag_of(u, 0),
+		.key = u->nar_key,
+	};
+
+	pack_cancel(x->pack, u->index);
+	note_upload_ended(u, x);
+	abandon(u, x);
+	u->has_file = false; /* another's bytes may be other ones */
+	u->state = UPLOAD_LOOKING;
+	(void)submit(u, x, &step);
+}
+
+static void take_missing(struct upload *u, const struct upload_context *x)
+{
+	switch (u->state) {
+	case UPLOAD_ASKING:
+		begin_or_resume(u, x);
+		break;
+	case UPLOAD_RESUMING:
+		resume(u, x, false);
+		break;
+	case UPLOAD_PACKING:
+	case UPLOAD_COMPLETING:
+		look_again(u, x);
+		break;
+	case UPLOAD_LOOKING:
+		lose_upload(u);
+		break;
+	case UPLOAD_IDLE:
+	case UPLOAD_STORED:
+	case UPLOAD_SIGNED:
+	case UPLOAD_PUBLISHING:
+	case UPLOAD_DONE:
+	case UPLOAD_FAILED:
+		break;
+	}
+}
+
 /* However it was answered, the cache needs the bytes of a step no more. */
 static void take_back(struct upload *u, const struct cache_result *result)
 {
@@ -375,43 +397,41 @@ static void take_back(struct upload *u, const struct cache_result *result)
 
 	if (result->type == CACHE_PUT && detail == TAG_NAR)
 		pack_part_free(take_ptr(u->whole));
-	if (result->type == CACHE_PART && detail > 0 && detail <= u->part_count)
-		pack_part_free(take_ptr(u->parts[detail - 1].part));
+	if (result->type == CACHE_PART)
+		multipart_take_back(&u->multipart, detail);
 }
 
-/* A multipart upload that has begun after its path has failed must still be
- * ended. */
-static void take_late(struct upload *u, const struct upload_context *x,
-                      const struct cache_result *result)
+/* True for what an upload that is no longer waited for is answered with: one
+ * that has begun only now must still be ended. */
+static bool is_late(struct upload *u, const struct upload_context *x,
+                    const struct cache_result *result)
 {
-	if (result->type == CACHE_BEGIN && result->outcome == CACHE_OK) {
-		(void)snprintf(u->upload_id, sizeof(u->upload_id), "%s",
-		               result->text);
-		abandon(u, x);
+	const struct multipart_place place = place_of(u, x);
+
+	if (result->type == CACHE_ABORT) {
+		if (result->outcome != CACHE_FAILED)
+			multipart_note_ended(&u->multipart, &place);
+		return true;
 	}
+	if (u->state != UPLOAD_FAILED)
+		return u->state >= UPLOAD_LOOKING && result->type == CACHE_PART;
+	if (result->type == CACHE_BEGIN && result->outcome == CACHE_OK)
+		multipart_take_late(&u->multipart, &place, result->text);
+	return true;
 }
 
 void upload_take_result(struct upload *u, const struct upload_context *x,
                         struct cache_result *result)
 {
 	take_back(u, result);
-	if (u->state == UPLOAD_FAILED) {
-		take_late(u, x, result);
+	if (is_late(u, x, result))
 		return;
-	}
 	switch (result->outcome) {
 	case CACHE_OK:
 		take_success(u, x, result);
 		break;
 	case CACHE_MISSING:
-		if (result->type == CACHE_CHECK) {
-			begin_packing(u, x);
-		} else {
-			upload_fail(u, EXIT_FAILED,
-			            "%s: the server has lost the upload: push "
-			            "again",
-			            u->nar_key);
-		}
+		take_missing(u, x);
 		break;
 	case CACHE_EXISTS: /* asked for by only_if_absent, which nobody is */
 	case CACHE_FAILED:
@@ -424,47 +444,20 @@ void upload_take_result(struct upload *u, const struct upload_context *x,
 	}
 }
 
-void upload_abort(struct upload *u, const struct upload_context *x)
+void upload_abort(struct upload *u, const struct upload_context *x,
+                  const char *why)
 {
 	if (u->state == UPLOAD_DONE || u->state == UPLOAD_FAILED)
 		return;
 	if (u->state != UPLOAD_IDLE)
 		pack_cancel(x->pack, u->index);
-	upload_fail(u, EXIT_FAILED, "given up");
+	upload_fail(u, EXIT_FAILED, "%s", why);
 	abandon(u, x);
 }
 
 bool upload_is_active(const struct upload *u)
 {
-	return u->state == UPLOAD_ASKING || u->state == UPLOAD_PACKING ||
-	       u->state == UPLOAD_COMPLETING;
-}
-
-/* The store's own signatures and ours. */
-static int write_narinfo(struct upload *u, const struct upload_context *x)
-{
-	char compression[16];
-	struct narinfo info = {
-		.path = *u->info, /* borrowed: only written out */
-		.url = u->nar_key,
-		.compression = compression,
-		.has_file_hash = u->has_file,
-		.file_hash = u->file_hash,
-		.file_size = u->file_size,
-	};
-	cleanup_strings struct strings all = { .items = NULL };
-	int rc;
-
-	(void)snprintf(compression, sizeof(compression), "%s",
-	               pack_compression_name(x->compression));
-	rc = strings_add_all(&all, &u->info->signatures);
-	if (rc == 0)
-		rc = strings_add_all(&all, &u->signatures);
-	if (rc < 0)
-		return rc;
-	strings_sort(&all);
-	info.path.signatures = all;
-	return narinfo_format(&info, x->store_dir, &u->narinfo);
+	return u->state > UPLOAD_IDLE && u->state < UPLOAD_STORED;
 }
 
 void upload_publish(struct upload *u, const struct upload_context *x)
@@ -474,7 +467,16 @@ void upload_publish(struct upload *u, const struct upload_context *x)
 		.tag = tag_of(u, TAG_NARINFO),
 		.key = u->narinfo_key,
 	};
-	int rc = write_narinfo(u, x);
+	const struct publication publication = {
+		.info = u->info,
+		.store_dir = x->store_dir,
+		.nar_key = u->nar_key,
+		.compression = x->compression,
+		.signatures = &u->signatures,
+		.file_hash = u->has_file ? &u->file_hash : NULL,
+		.file_size = u->file_size,
+	};
+	int rc = publication_write(&publication, &u->narinfo);
 
 	if (rc < 0) {
 		fail_errno(u, rc);

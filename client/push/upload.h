@@ -7,14 +7,16 @@
 
 #include "client/cache/cache.h"
 #include "client/cache/names.h"
-#include "client/pack/pack.h"
+#include "client/push/multipart.h"
 #include "protocol/nix/narinfo.h"
 
 enum upload_state {
 	UPLOAD_IDLE,       /* not begun */
 	UPLOAD_ASKING,     /* is the NAR there already? */
+	UPLOAD_RESUMING,   /* is what an earlier run left still there? */
 	UPLOAD_PACKING,    /* parts come and go */
 	UPLOAD_COMPLETING, /* the multipart upload is being put together */
+	UPLOAD_LOOKING,    /* it is gone: is the NAR there after all? */
 	UPLOAD_STORED, /* the NAR is there, whole and checked; to be signed */
 	UPLOAD_SIGNED, /* waits until its references are published */
 	UPLOAD_PUBLISHING, /* the narinfo is under way */
@@ -25,17 +27,11 @@ enum upload_state {
 struct upload_context {
 	struct cache *cache;
 	struct pack *pack;
+	struct journal *journal; /* NULL: nothing is remembered */
+	const char *store_uri;   /* of the cache */
 	const char *store_dir;
 	const char *physical_dir;
 	enum pack_compression compression;
-};
-
-/* One part of a multipart upload: its bytes until it is stored, then its
- * ETag. */
-struct upload_part {
-	struct pack_part *part; /* owned, or NULL */
-	char *etag;             /* owned, or NULL */
-	bool is_lent;           /* the cache has it until it answers */
 };
 
 struct upload {
@@ -44,27 +40,26 @@ struct upload {
 	const struct path_info *info; /* borrowed */
 	char nar_key[NAMES_NAR_SIZE];
 	char narinfo_key[NAMES_NARINFO_SIZE];
+	long long asked_ms;        /* clock_boot_ms() of the first question */
 	struct strings signatures; /* ours */
 	struct buffer narinfo;
 	struct pack_part *whole; /* owned: the only part, sent by one PUT */
-	bool is_multipart;
-	char upload_id[S3_UPLOAD_ID_MAX + 1]; /* empty: not begun yet */
-	struct upload_part *parts;            /* owned; by part number - 1 */
-	size_t part_capacity;
-	size_t part_count;
-	size_t stored_count;
-	struct strings etags; /* for the completion */
-	bool is_packed;       /* all parts have come, the NAR hash is right */
-	bool has_file;        /* this run made the object: */
+	bool is_whole_stored;
+	struct multipart multipart; /* has begun: there is more than one part */
+	bool is_packed; /* all parts have come, the NAR hash is right */
+	bool has_file;  /* this run made the object: */
 	struct nix_hash file_hash;
 	uint64_t file_size;
 	int exit_status; /* UPLOAD_FAILED */
-	char error[768];
+	char *error;     /* owned; see upload_error() */
 };
 
 /* Begins with the question whether the NAR is there.  0 or -errno. */
 must_check int upload_begin(struct upload *u, const struct upload_context *x,
                             size_t index, const struct path_info *info);
+
+/* Frees what it holds; state, index and times stay.  What is under way must
+ * have been answered. */
 void upload_clear(struct upload *u);
 
 /* Each may end in UPLOAD_FAILED, with error and exit_status. */
@@ -73,11 +68,15 @@ void upload_take_event(struct upload *u, const struct upload_context *x,
 void upload_take_result(struct upload *u, const struct upload_context *x,
                         struct cache_result *result);
 
+/* Of an upload that has failed: a sentence. */
+const char *upload_error(const struct upload *u);
+
 /* UPLOAD_SIGNED -> UPLOAD_PUBLISHING. */
 void upload_publish(struct upload *u, const struct upload_context *x);
 
 /* Gives the path up in any state but DONE; the server is told. */
-void upload_abort(struct upload *u, const struct upload_context *x);
+void upload_abort(struct upload *u, const struct upload_context *x,
+                  const char *why);
 
 /* True while its NAR takes memory, threads or requests. */
 bool upload_is_active(const struct upload *u);

@@ -446,6 +446,7 @@ void receive_nar_take(struct receipt *r, struct order *order)
 	case CACHE_CHECK:
 	case CACHE_GET:
 	case CACHE_FETCH:
+	case CACHE_FIND_UPLOAD:
 	case CACHE_LIST:
 	case CACHE_DELETE:
 		break;

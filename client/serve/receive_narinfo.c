@@ -444,6 +444,7 @@ void receive_narinfo_take(struct receipt *r, struct order *order)
 	case CACHE_LIST:
 	case CACHE_DELETE:
 	case CACHE_BEGIN:
+	case CACHE_FIND_UPLOAD:
 	case CACHE_PART:
 	case CACHE_COMPLETE:
 	case CACHE_ABORT:

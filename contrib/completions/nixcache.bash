@@ -43,7 +43,7 @@ _nixcache() {
 		esac
 		case ${COMP_WORDS[1]} in
 		push)
-			words='--to --store --no-closure --full --stdin --jobs
+			words='--to --store --no-closure --full --recheck --stdin --jobs
 				--max-memory --compression --level --dry-run
 				--json --quiet --help'
 			;;

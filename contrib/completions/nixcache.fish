@@ -30,6 +30,7 @@ complete -c nixcache -n $push -s t -l to -x -a '(__nixcache_caches)' -d 'Cache t
 complete -c nixcache -n $push -l store -x -a '(__fish_complete_directories)' -d 'Store of the paths'
 complete -c nixcache -n $push -l no-closure -d 'Only the paths named'
 complete -c nixcache -n $push -l full -d 'Also what an upstream signed'
+complete -c nixcache -n $push -l recheck -d 'Ask for what was there within the hour, too'
 complete -c nixcache -n $push -l stdin -d 'Read paths from standard input'
 complete -c nixcache -n $push -s j -l jobs -x -d 'Threads that compress'
 complete -c nixcache -n $push -l max-memory -x -d 'For archives in flight'

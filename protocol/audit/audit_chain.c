@@ -413,7 +413,7 @@ int audit_chain_take(struct audit_chain *chain, struct bytes text,
                      struct audit_findings *ret_findings)
 {
 	struct audit_findings findings = { .count = 0 };
-	cleanup_audit_line struct audit_line line = { .object = NULL };
+	cleanup_audit_line struct audit_line line = { .tree = NULL };
 	uint8_t digest[DIGEST_SHA256_LEN];
 	uint64_t number;
 	int rc = digest_update(chain->digest, text.data, text.len);

@@ -322,7 +322,8 @@ static int read_line(struct audit_line *line)
 {
 	const struct event *event;
 
-	record_read(&line->record, &line_shape, line->object, RECORD_LENIENT);
+	record_read(&line->record, &line_shape, json_tree_root(line->tree),
+	            RECORD_LENIENT);
 	line->event = record_text(&line->record, LINE_FIELD_EVENT, WORD_MAX);
 	read_shared(line);
 	if (record_end(&line->record) < 0)
@@ -331,8 +332,8 @@ static int read_line(struct audit_line *line)
 	event = find_event(line->event);
 	line->kind = event ? event->kind : AUDIT_UNKNOWN;
 	if (event) {
-		record_read(&line->record, &event->shape, line->object,
-		            RECORD_LENIENT);
+		record_read(&line->record, &event->shape,
+		            json_tree_root(line->tree), RECORD_LENIENT);
 		read_own(line);
 	}
 	return record_end(&line->record) < 0 ? -EBADMSG : 0;
@@ -340,28 +341,28 @@ static int read_line(struct audit_line *line)
 
 int audit_line_parse(struct bytes text, struct audit_line *ret_line)
 {
-	cleanup_audit_line struct audit_line line = { .object = NULL };
+	cleanup_audit_line struct audit_line line = { .tree = NULL };
 	int rc;
 
 	/* White space around it would be lawful JSON. */
 	if (text.len < 2 || text.len >= AUDIT_LINE_MAX || text.data[0] != '{' ||
 	    text.data[text.len - 1] != '}')
 		return -EBADMSG;
-	rc = json_read(text, &line.object);
+	rc = json_read(text, &line.tree);
 	if (rc == 0)
 		rc = read_line(&line);
 	if (rc < 0)
 		return rc;
 
 	*ret_line = line;
-	line.object = NULL;
+	line.tree = NULL;
 	return 0;
 }
 
 void audit_line_clear(struct audit_line *line)
 {
-	json_read_free(line->object);
-	*line = (struct audit_line){ .object = NULL };
+	json_tree_put(line->tree);
+	*line = (struct audit_line){ .tree = NULL };
 }
 
 int audit_line_certificate(const struct audit_line *line, size_t i,
@@ -374,7 +375,7 @@ int audit_line_certificate(const struct audit_line *line, size_t i,
 	};
 	static const struct shape shape = SHAPE("certificate", fields);
 	struct record list = line->record, r;
-	struct json_object *item = record_item(&list, TEXT_FIELD, i);
+	const struct json_value *item = record_item(&list, TEXT_FIELD, i);
 	struct bytes key, signature;
 
 	if (!item)
@@ -390,7 +391,7 @@ int audit_line_certificate(const struct audit_line *line, size_t i,
 	return 0;
 }
 
-static int read_item(struct json_object *object, const struct shape *shape,
+static int read_item(const struct json_value *object, const struct shape *shape,
                      struct bytes ret_texts[2])
 {
 	struct record r;
@@ -414,7 +415,8 @@ int audit_line_item(const struct audit_line *line, size_t i,
 	static const struct shape path_shape = SHAPE("path", path_fields);
 	static const struct shape object_shape = SHAPE("object", object_fields);
 	struct record list = line->record;
-	struct json_object *object = record_item(&list, CALL_FIELD_ITEMS, i);
+	const struct json_value *object =
+		record_item(&list, CALL_FIELD_ITEMS, i);
 	struct bytes texts[2] = { { NULL, 0 }, { NULL, 0 } };
 	int rc = object ? read_item(object,
 	                            line->kind == AUDIT_SIGN ? &path_shape

@@ -53,8 +53,8 @@ struct audit_line_call {
 };
 
 struct audit_line {
-	struct json_object *object; /* owned */
-	struct record record;       /* its members by the shape of its kind */
+	struct json_tree *tree; /* owned */
+	struct record record;   /* its members by the shape of its kind */
 	enum audit_kind kind;
 	struct bytes event;
 	uint64_t sequence;

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BUFFER_STEP 256
+#define BUFFER_FIRST 256
 
 struct bytes bytes_of_text(const char *text)
 {
@@ -56,13 +56,13 @@ void buffer_rewind(struct buffer *b)
  * a bearer token: move by hand and wipe. */
 static int grow(struct buffer *b, size_t needed)
 {
-	size_t capacity = b->capacity * 2;
+	size_t capacity = b->capacity > 0 ? b->capacity : BUFFER_FIRST;
 	uint8_t *data;
 
 	if (b->borrowed || needed > b->max)
 		return -EMSGSIZE;
-	if (capacity < needed)
-		capacity = needed + BUFFER_STEP;
+	while (capacity < needed && capacity < b->max)
+		capacity *= 2;
 	if (capacity > b->max)
 		capacity = b->max;
 
@@ -79,7 +79,7 @@ static int grow(struct buffer *b, size_t needed)
 	return 0;
 }
 
-uint8_t *buffer_reserve(struct buffer *b, size_t len)
+uint8_t *buffer_reserve_more(struct buffer *b, size_t len)
 {
 	size_t needed;
 
@@ -92,31 +92,6 @@ uint8_t *buffer_reserve(struct buffer *b, size_t len)
 	if (needed > b->capacity)
 		b->error = grow(b, needed);
 	return b->error ? NULL : b->data + b->len;
-}
-
-void buffer_append(struct buffer *b, const void *data, size_t len)
-{
-	uint8_t *at = len > 0 ? buffer_reserve(b, len) : NULL;
-
-	if (!at)
-		return;
-	memcpy(at, data, len);
-	b->len += len;
-}
-
-void buffer_append_bytes(struct buffer *b, struct bytes bytes)
-{
-	buffer_append(b, bytes.data, bytes.len);
-}
-
-void buffer_append_text(struct buffer *b, const char *text)
-{
-	buffer_append(b, text, strlen(text));
-}
-
-void buffer_append_char(struct buffer *b, char c)
-{
-	buffer_append(b, &c, 1);
 }
 
 void buffer_append_format(struct buffer *b, const char *format, ...)
@@ -158,6 +133,14 @@ void buffer_consume(struct buffer *b, size_t len)
 	}
 	memmove(b->data, b->data + len, b->len - len);
 	b->len -= len;
+}
+
+void buffer_take_back(struct buffer *b, size_t len)
+{
+	if (b->len > len)
+		explicit_bzero(b->data + len, b->len - len);
+	b->len = len;
+	b->error = 0;
 }
 
 const char *buffer_text(struct buffer *b)

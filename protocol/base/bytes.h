@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct bytes {
 	const uint8_t *data; /* borrowed */
@@ -41,11 +42,6 @@ void buffer_clear(struct buffer *b);
 /* Forgets the contents and the error, keeps the memory.  Does not wipe. */
 void buffer_rewind(struct buffer *b);
 
-void buffer_append(struct buffer *b, const void *data, size_t len);
-void buffer_append_bytes(struct buffer *b, struct bytes bytes);
-void buffer_append_text(struct buffer *b, const char *text);
-void buffer_append_char(struct buffer *b, char c);
-
 /* Formats through vsnprintf; must not be used in the vault (may allocate). */
 printf_like(2, 3) void buffer_append_format(struct buffer *b,
                                             const char *format, ...);
@@ -53,12 +49,52 @@ printf_like(2, 3) void buffer_append_format(struct buffer *b,
 /* Decimal without vsnprintf: allocation-free. */
 void buffer_append_u64(struct buffer *b, uint64_t value);
 
+/* As buffer_reserve(), which is what to call: where there is no room yet. */
+uint8_t *buffer_reserve_more(struct buffer *b, size_t len);
+
 /* Room for len more bytes at the end, or NULL (and the error sticks).  The
- * caller writes there and adds to b->len what it used. */
-uint8_t *buffer_reserve(struct buffer *b, size_t len);
+ * caller writes there and adds to b->len what it used.
+ *
+ * Inline, as what follows: whatever is signed or answered is put together of
+ * small pieces. */
+static inline uint8_t *buffer_reserve(struct buffer *b, size_t len)
+{
+	if (!b->error && len <= b->capacity - b->len && b->data)
+		return b->data + b->len;
+	return buffer_reserve_more(b, len);
+}
+
+static inline void buffer_append(struct buffer *b, const void *data, size_t len)
+{
+	uint8_t *at = len > 0 ? buffer_reserve(b, len) : NULL;
+
+	if (!at)
+		return;
+	memcpy(at, data, len);
+	b->len += len;
+}
+
+static inline void buffer_append_bytes(struct buffer *b, struct bytes bytes)
+{
+	buffer_append(b, bytes.data, bytes.len);
+}
+
+static inline void buffer_append_text(struct buffer *b, const char *text)
+{
+	buffer_append(b, text, strlen(text));
+}
+
+static inline void buffer_append_char(struct buffer *b, char c)
+{
+	buffer_append(b, &c, 1);
+}
 
 /* Drops the first len bytes. */
 void buffer_consume(struct buffer *b, size_t len);
+
+/* Wipes and drops what was appended after the first len bytes, and forgets an
+ * error: whatever was given to the buffer since is as if it never had been. */
+void buffer_take_back(struct buffer *b, size_t len);
 
 /* The contents as text: appends a NUL that is not counted in len.  NULL if
  * the buffer has failed.  Borrowed from the buffer. */

@@ -89,7 +89,13 @@ bool text_has_suffix(const char *text, const char *suffix)
 
 void text_hex(const uint8_t *in, size_t len, char *out)
 {
-	(void)sodium_bin2hex(out, 2 * len + 1, in, len);
+	static const char digits[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < len; i++) {
+		*out++ = digits[in[i] >> 4];
+		*out++ = digits[in[i] & 15];
+	}
+	*out = '\0';
 }
 
 int text_unhex(const char *text, size_t text_len, uint8_t *out, size_t len)

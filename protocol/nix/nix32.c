@@ -9,26 +9,19 @@
 /* Without e, o, u and t (Nix, src/libutil/hash.cc). */
 static const char digits[] = "0123456789abcdfghijklmnpqrsvwxyz";
 
-/* 0..31, or -1.  A table, since every store path that is signed has its 32
- * digits looked at twice, by the door and by the vault. */
-static int digit_value(char c)
-{
-	static const int8_t values_and_one[UINT8_MAX + 1] = {
-		['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,
-		['5'] = 6,  ['6'] = 7,  ['7'] = 8,  ['8'] = 9,  ['9'] = 10,
-		['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['f'] = 15,
-		['g'] = 16, ['h'] = 17, ['i'] = 18, ['j'] = 19, ['k'] = 20,
-		['l'] = 21, ['m'] = 22, ['n'] = 23, ['p'] = 24, ['q'] = 25,
-		['r'] = 26, ['s'] = 27, ['v'] = 28, ['w'] = 29, ['x'] = 30,
-		['y'] = 31, ['z'] = 32,
-	};
+const int8_t nix32_values_and_one[UINT8_MAX + 1] = {
+	['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,
+	['6'] = 7,  ['7'] = 8,  ['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12,
+	['c'] = 13, ['d'] = 14, ['f'] = 15, ['g'] = 16, ['h'] = 17, ['i'] = 18,
+	['j'] = 19, ['k'] = 20, ['l'] = 21, ['m'] = 22, ['n'] = 23, ['p'] = 24,
+	['q'] = 25, ['r'] = 26, ['s'] = 27, ['v'] = 28, ['w'] = 29, ['x'] = 30,
+	['y'] = 31, ['z'] = 32,
+};
 
-	return values_and_one[(uint8_t)c] - 1;
-}
-
-int nix32_is_digit(char c)
+char nix32_digit(unsigned value)
 {
-	return digit_value(c) >= 0;
+	assert(value < sizeof(digits) - 1);
+	return digits[value];
 }
 
 /* The bytes are one little-endian number whose most significant digit is
@@ -64,7 +57,7 @@ static int check_digits(const char *text, size_t text_len, size_t len)
 
 	/* The first digit may have more bits than are left for it. */
 	top_bits = len * 8 - (text_len - 1) * DIGIT_BITS;
-	if ((unsigned)digit_value(text[0]) >> top_bits != 0)
+	if ((unsigned)nix32_value(text[0]) >> top_bits != 0)
 		return -EINVAL;
 	return 0;
 }
@@ -80,7 +73,7 @@ int nix32_decode(const char *text, size_t text_len, uint8_t *out, size_t len)
 	memset(out, 0, len);
 	for (size_t i = 0; i < text_len; i++) {
 		size_t bit = (text_len - 1 - i) * DIGIT_BITS;
-		unsigned value = (unsigned)digit_value(text[i]) << bit % 8;
+		unsigned value = (unsigned)nix32_value(text[i]) << bit % 8;
 
 		out[bit / 8] |= (uint8_t)value;
 		if (bit / 8 + 1 < len)

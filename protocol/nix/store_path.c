@@ -5,10 +5,29 @@
 #include <errno.h>
 #include <string.h>
 
-static bool is_name_char(char c)
+bool store_path_is_name_char(char c)
 {
-	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
-	       (c >= 'A' && c <= 'Z') || (c != '\0' && strchr("+-._?=", c));
+	static const bool is_name[UINT8_MAX + 1] = {
+		['0'] = true, ['1'] = true, ['2'] = true, ['3'] = true,
+		['4'] = true, ['5'] = true, ['6'] = true, ['7'] = true,
+		['8'] = true, ['9'] = true, ['A'] = true, ['B'] = true,
+		['C'] = true, ['D'] = true, ['E'] = true, ['F'] = true,
+		['G'] = true, ['H'] = true, ['I'] = true, ['J'] = true,
+		['K'] = true, ['L'] = true, ['M'] = true, ['N'] = true,
+		['O'] = true, ['P'] = true, ['Q'] = true, ['R'] = true,
+		['S'] = true, ['T'] = true, ['U'] = true, ['V'] = true,
+		['W'] = true, ['X'] = true, ['Y'] = true, ['Z'] = true,
+		['a'] = true, ['b'] = true, ['c'] = true, ['d'] = true,
+		['e'] = true, ['f'] = true, ['g'] = true, ['h'] = true,
+		['i'] = true, ['j'] = true, ['k'] = true, ['l'] = true,
+		['m'] = true, ['n'] = true, ['o'] = true, ['p'] = true,
+		['q'] = true, ['r'] = true, ['s'] = true, ['t'] = true,
+		['u'] = true, ['v'] = true, ['w'] = true, ['x'] = true,
+		['y'] = true, ['z'] = true, ['+'] = true, ['-'] = true,
+		['.'] = true, ['_'] = true, ['?'] = true, ['='] = true,
+	};
+
+	return is_name[(uint8_t)c];
 }
 
 /* Nix 2.22 and later refuse a name whose part before the first dash is "." or
@@ -27,7 +46,7 @@ static bool name_is_valid(const char *name, size_t len)
 	if (len == 0 || len > STORE_PATH_NAME_MAX)
 		return false;
 	for (size_t i = 0; i < len; i++) {
-		if (!is_name_char(name[i]))
+		if (!store_path_is_name_char(name[i]))
 			return false;
 	}
 	return !begins_with_dots(name, len);

@@ -21,6 +21,9 @@
 #define STORE_DIR_DEFAULT    "/nix/store"
 
 /* Allocation-free: the vault uses it. */
+/* A byte that a name may have. */
+bool store_path_is_name_char(char c);
+
 bool store_path_base_is_valid(const char *base, size_t len);
 
 /* An absolute, normalised directory of at most STORE_DIR_MAX bytes, printable

@@ -143,8 +143,7 @@ static void append_headers(struct buffer *out,
 	buffer_append_char(out, '\n');
 }
 
-void canonical_append_query(struct buffer *out,
-                            const struct canonical *canonical)
+static void append_query(struct buffer *out, const struct canonical *canonical)
 {
 	for (size_t i = 0; i < canonical->query_count; i++) {
 		if (i > 0)
@@ -165,20 +164,27 @@ void canonical_append_scope(struct buffer *out, const struct sigv4_scope *scope)
 	buffer_append_text(out, "/" SIGV4_TERMINAL);
 }
 
-void canonical_append(struct buffer *out, const struct canonical *canonical,
-                      const struct sigv4_request *request)
+struct canonical_parts canonical_append(struct buffer *out,
+                                        const struct canonical *canonical,
+                                        const struct sigv4_request *request)
 {
+	struct canonical_parts parts;
+
 	buffer_append_text(out, request->method);
 	buffer_append_char(out, '\n');
+	parts.path = out->len;
 	uri_encode_path(out, request->path);
 	buffer_append_char(out, '\n');
-	canonical_append_query(out, canonical);
+	parts.query = out->len;
+	append_query(out, canonical);
+	parts.end = out->len;
 	buffer_append_char(out, '\n');
 	append_headers(out, canonical);
 	buffer_append_char(out, '\n');
 	append_names(out, canonical);
 	buffer_append_char(out, '\n');
 	buffer_append_text(out, request->payload_hash);
+	return parts;
 }
 
 static int add_credential(struct canonical *canonical,

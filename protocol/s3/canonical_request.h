@@ -30,13 +30,18 @@ must_check int canonical_init(struct canonical *canonical,
                               const struct sigv4_request *request,
                               const struct sigv4_scope *scope);
 
-/* The whole canonical request. */
-void canonical_append(struct buffer *out, const struct canonical *canonical,
-                      const struct sigv4_request *request);
+/* Where in a buffer the path stands, then after one byte the query (everything
+ * but X-Amz-Signature), and its end. */
+struct canonical_parts {
+	size_t path;
+	size_t query;
+	size_t end;
+};
 
-/* Only its query: everything but X-Amz-Signature. */
-void canonical_append_query(struct buffer *out,
-                            const struct canonical *canonical);
+/* The whole canonical request. */
+struct canonical_parts canonical_append(struct buffer *out,
+                                        const struct canonical *canonical,
+                                        const struct sigv4_request *request);
 
 /* yyyymmdd/region/service/aws4_request */
 void canonical_append_scope(struct buffer *out,

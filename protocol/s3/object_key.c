@@ -81,13 +81,6 @@ static bool is_hex(char c)
 	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
 }
 
-/* The characters of store path and output names (store_path.h). */
-static bool is_name_char(char c)
-{
-	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
-	       (c >= 'A' && c <= 'Z') || (c != '\0' && strchr("+-._?=", c));
-}
-
 static enum fit fit_text(const char *want, const char *at, size_t left,
                          size_t *ret_used)
 {
@@ -140,9 +133,10 @@ static bool is_drv_part(const char *at, size_t left)
 	if (left > STORE_PATH_BASE_MAX)
 		return false;
 	for (size_t i = 0; i < left; i++) {
-		if (i < STORE_PATH_HASH_LEN    ? !nix32_is_digit(at[i])
-		    : i == STORE_PATH_HASH_LEN ? at[i] != '-'
-		                               : !is_name_char(at[i]))
+		if (i < STORE_PATH_HASH_LEN ? !nix32_is_digit(at[i])
+		    : i == STORE_PATH_HASH_LEN
+		            ? at[i] != '-'
+		            : !store_path_is_name_char(at[i]))
 			return false;
 	}
 	return true;
@@ -171,7 +165,7 @@ static enum fit fit_output(const char *suffix, const char *at, size_t left,
 	if (left > STORE_PATH_NAME_MAX + tail)
 		return FIT_NONE;
 	for (size_t i = 0; i < left; i++) {
-		if (!is_name_char(at[i]))
+		if (!store_path_is_name_char(at[i]))
 			return FIT_NONE;
 	}
 	if (left <= tail || memcmp(at + left - tail, suffix, tail) != 0)

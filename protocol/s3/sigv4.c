@@ -1,5 +1,6 @@
 #include "protocol/s3/sigv4.h"
 
+#include "protocol/base/text.h"
 #include "protocol/s3/canonical_request.h"
 #include "protocol/s3/uri_encode.h"
 
@@ -8,10 +9,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
-
-static_assert(sizeof(crypto_auth_hmacsha256_state) <=
-                      sizeof(((struct sigv4_key *)0)->state),
-              "the HMAC state fits");
 
 /* ---- the calendar ---- */
 
@@ -61,99 +58,67 @@ void sigv4_format_date(int64_t epoch, char out[SIGV4_DATE_LEN + 1])
 
 /* ---- keys and signatures ---- */
 
-static void hmac(const uint8_t *key, const char *text, size_t len, uint8_t *out)
+/* The next key from one: HMAC(key, text). */
+static void step(uint8_t key[SHA256_LEN], const char *text)
 {
-	crypto_auth_hmacsha256_state state;
+	struct hmac_key hmac;
 
-	crypto_auth_hmacsha256_init(&state, key, crypto_auth_hmacsha256_BYTES);
-	crypto_auth_hmacsha256_update(&state, (const uint8_t *)text, len);
-	crypto_auth_hmacsha256_final(&state, out);
-	sodium_memzero(&state, sizeof(state));
-}
-
-/* "AWS4" and the secret as an HMAC key of 64 bytes: padded by zeros or, when
- * longer, hashed, which is what HMAC does with a key (RFC 2104 section 2). */
-static void first_key(struct bytes secret, uint8_t out[64])
-{
-	static const uint8_t mark[4] = { 'A', 'W', 'S', '4' };
-	crypto_hash_sha256_state state;
-
-	memset(out, 0, 64);
-	if (secret.len <= 64 - sizeof(mark)) {
-		memcpy(out, mark, sizeof(mark));
-		if (secret.len > 0)
-			memcpy(out + sizeof(mark), secret.data, secret.len);
-		return;
-	}
-	crypto_hash_sha256_init(&state);
-	crypto_hash_sha256_update(&state, mark, sizeof(mark));
-	crypto_hash_sha256_update(&state, secret.data, secret.len);
-	crypto_hash_sha256_final(&state, out);
-	sodium_memzero(&state, sizeof(state));
+	hmac_key_init(&hmac, (struct bytes){ key, SHA256_LEN },
+	              (struct bytes){ NULL, 0 });
+	hmac_sha256(&hmac, bytes_of_text(text), key);
+	sodium_memzero(&hmac, sizeof(hmac));
 }
 
 void sigv4_key_derive(struct sigv4_key *key, struct bytes secret_access_key,
                       const char *date, const char *region, const char *service)
 {
-	crypto_auth_hmacsha256_state state;
-	uint8_t first[64], step[crypto_auth_hmacsha256_BYTES];
+	const struct bytes day = { (const uint8_t *)date, SIGV4_DAY_LEN };
+	uint8_t now[SHA256_LEN];
 
-	first_key(secret_access_key, first);
-	crypto_auth_hmacsha256_init(&state, first, sizeof(first));
-	crypto_auth_hmacsha256_update(&state, (const uint8_t *)date,
-	                              SIGV4_DAY_LEN);
-	crypto_auth_hmacsha256_final(&state, step);
-	hmac(step, region, strlen(region), step);
-	hmac(step, service, strlen(service), step);
-	hmac(step, SIGV4_TERMINAL, strlen(SIGV4_TERMINAL), step);
-
-	crypto_auth_hmacsha256_init(&state, step, sizeof(step));
-	memcpy(key->state, &state, sizeof(state));
+	hmac_key_init(&key->mac, bytes_of_text("AWS4"), secret_access_key);
+	hmac_sha256(&key->mac, day, now);
+	step(now, region);
+	step(now, service);
+	step(now, SIGV4_TERMINAL);
+	hmac_key_init(&key->mac, (struct bytes){ now, sizeof(now) },
+	              (struct bytes){ NULL, 0 });
 	memcpy(key->date, date, SIGV4_DAY_LEN);
 	key->date[SIGV4_DAY_LEN] = '\0';
-	sodium_memzero(&state, sizeof(state));
-	sodium_memzero(first, sizeof(first));
-	sodium_memzero(step, sizeof(step));
+	sodium_memzero(now, sizeof(now));
 }
 
 void sigv4_signature(const struct sigv4_key *key, struct bytes string_to_sign,
                      char out[SIGV4_SIGNATURE_LEN + 1])
 {
-	crypto_auth_hmacsha256_state state;
-	uint8_t mac[crypto_auth_hmacsha256_BYTES];
+	uint8_t mac[SHA256_LEN];
 
-	memcpy(&state, key->state, sizeof(state));
-	crypto_auth_hmacsha256_update(&state, string_to_sign.data,
-	                              string_to_sign.len);
-	crypto_auth_hmacsha256_final(&state, mac);
-	(void)sodium_bin2hex(out, SIGV4_SIGNATURE_LEN + 1, mac, sizeof(mac));
-	sodium_memzero(&state, sizeof(state));
+	hmac_sha256(&key->mac, string_to_sign, mac);
+	text_hex(mac, sizeof(mac), out);
 	sodium_memzero(mac, sizeof(mac));
 }
 
 int sigv4_canonical_request(const struct sigv4_request *request,
                             const struct sigv4_scope *scope, struct buffer *out)
 {
-	struct canonical canonical;
+	left_unfilled struct canonical canonical;
 	int rc;
 
 	rc = canonical_init(&canonical, request, scope);
 	if (rc < 0)
 		return rc;
 
-	canonical_append(out, &canonical, request);
+	(void)canonical_append(out, &canonical, request);
 	return buffer_end(out);
 }
 
 int sigv4_string_to_sign(const struct sigv4_scope *scope,
                          struct bytes canonical_request, struct buffer *out)
 {
-	uint8_t digest[crypto_hash_sha256_BYTES];
+	uint8_t digest[SHA256_LEN];
 	char hex[2 * sizeof(digest) + 1];
 
-	crypto_hash_sha256(digest, canonical_request.data,
-	                   canonical_request.len);
-	(void)sodium_bin2hex(hex, sizeof(hex), digest, sizeof(digest));
+	sha256_of(canonical_request, digest);
+	text_hex(digest, sizeof(digest), hex);
 	buffer_append_text(out, SIGV4_ALGORITHM "\n");
 	buffer_append(out, scope->amz_date, SIGV4_DATE_LEN);
 	buffer_append_char(out, '\n');
@@ -185,17 +150,34 @@ static int sign(const struct sigv4_key *key, const struct sigv4_scope *scope,
 	return 0;
 }
 
-static void append_url(struct buffer *out, const struct sigv4_request *request,
-                       const struct canonical *canonical, const char *signature)
+#define SIGNATURE_NAME "&X-Amz-Signature="
+
+/* Of the canonical request, which stands in out from mark on, path and query
+ * become the URL's.  All else is wiped. */
+static int make_url(const struct sigv4_request *request, size_t mark,
+                    const struct canonical_parts *parts, const char *signature,
+                    struct buffer *out)
 {
+	const size_t used = out->len, len = parts->end - parts->path;
+	const size_t to = mark + strlen(request->scheme) + strlen("://") +
+	                  request->host.len;
+	const size_t url_len =
+		to - mark + len + strlen(SIGNATURE_NAME) + SIGV4_SIGNATURE_LEN;
+
+	if (!buffer_reserve(out, url_len))
+		return out->error;
+	memmove(out->data + to, out->data + parts->path, len);
+	out->data[to + parts->query - parts->path - 1] = '?';
+	if (used > to + len)
+		sodium_memzero(out->data + to + len, used - to - len);
+	out->len = mark;
 	buffer_append_text(out, request->scheme);
 	buffer_append_text(out, "://");
 	buffer_append_bytes(out, request->host);
-	uri_encode_path(out, request->path);
-	buffer_append_char(out, '?');
-	canonical_append_query(out, canonical);
-	buffer_append_text(out, "&X-Amz-Signature=");
+	out->len = to + len;
+	buffer_append_text(out, SIGNATURE_NAME);
 	buffer_append_text(out, signature);
+	return buffer_end(out);
 }
 
 int sigv4_presign(const struct sigv4_key *key,
@@ -203,7 +185,8 @@ int sigv4_presign(const struct sigv4_key *key,
                   const struct sigv4_scope *scope, struct buffer *out)
 {
 	char signature[SIGV4_SIGNATURE_LEN + 1];
-	struct canonical canonical;
+	left_unfilled struct canonical canonical;
+	struct canonical_parts parts;
 	size_t mark = out->len;
 	int rc;
 
@@ -211,17 +194,16 @@ int sigv4_presign(const struct sigv4_key *key,
 		return -EINVAL;
 	rc = canonical_init(&canonical, request, scope);
 	if (rc == 0) {
-		canonical_append(out, &canonical, request);
+		parts = canonical_append(out, &canonical, request);
 		rc = sign(key, scope, mark, out, signature);
 	}
+	if (rc == 0)
+		rc = make_url(request, mark, &parts, signature, out);
 
 	/* Only the URL is the caller's business. */
-	if (out->len > mark)
+	if (rc < 0 && out->len > mark) {
 		sodium_memzero(out->data + mark, out->len - mark);
-	out->len = mark;
-	if (rc == 0) {
-		append_url(out, request, &canonical, signature);
-		rc = buffer_end(out);
+		out->len = mark;
 	}
 	sodium_memzero(&canonical, sizeof(canonical));
 	sodium_memzero(signature, sizeof(signature));

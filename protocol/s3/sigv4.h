@@ -1,11 +1,11 @@
 /* sigv4.h - AWS Signature Version 4, query authentication, service s3 rules
  *
  * The key is URI-encoded once and never normalised.  Allocation-free and
- * branch-poor, for the vault: HMAC by libsodium in the caller's memory.
+ * branch-poor, for the vault: all of it in the caller's memory.
  */
 #pragma once
 
-#include "protocol/base/bytes.h"
+#include "protocol/base/sha256.h"
 
 #define SIGV4_PAIR_MAX      32
 #define SIGV4_SIGNATURE_LEN 64 /* hex digits */
@@ -46,7 +46,7 @@ struct sigv4_scope {
 /* One day's signing key with both HMAC pads computed: secret, lives where the
  * caller puts it. */
 struct sigv4_key {
-	_Alignas(64) uint8_t state[512];
+	struct hmac_key mac;
 	char date[9]; /* yyyymmdd it is good for */
 };
 

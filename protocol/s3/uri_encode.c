@@ -2,11 +2,31 @@
 
 #include <errno.h>
 
+/* RFC 3986 section 2.3.  A table, since every byte of every key, token and
+ * credential is looked at. */
 static bool is_unreserved(uint8_t c)
 {
-	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-	       (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.' ||
-	       c == '~';
+	static const bool unreserved[UINT8_MAX + 1] = {
+		['0'] = true, ['1'] = true, ['2'] = true, ['3'] = true,
+		['4'] = true, ['5'] = true, ['6'] = true, ['7'] = true,
+		['8'] = true, ['9'] = true, ['A'] = true, ['B'] = true,
+		['C'] = true, ['D'] = true, ['E'] = true, ['F'] = true,
+		['G'] = true, ['H'] = true, ['I'] = true, ['J'] = true,
+		['K'] = true, ['L'] = true, ['M'] = true, ['N'] = true,
+		['O'] = true, ['P'] = true, ['Q'] = true, ['R'] = true,
+		['S'] = true, ['T'] = true, ['U'] = true, ['V'] = true,
+		['W'] = true, ['X'] = true, ['Y'] = true, ['Z'] = true,
+		['a'] = true, ['b'] = true, ['c'] = true, ['d'] = true,
+		['e'] = true, ['f'] = true, ['g'] = true, ['h'] = true,
+		['i'] = true, ['j'] = true, ['k'] = true, ['l'] = true,
+		['m'] = true, ['n'] = true, ['o'] = true, ['p'] = true,
+		['q'] = true, ['r'] = true, ['s'] = true, ['t'] = true,
+		['u'] = true, ['v'] = true, ['w'] = true, ['x'] = true,
+		['y'] = true, ['z'] = true, ['-'] = true, ['_'] = true,
+		['.'] = true, ['~'] = true,
+	};
+
+	return unreserved[c];
 }
 
 /* What stays as it is goes over in runs: most of a key does. */

@@ -5,8 +5,6 @@
 #include "protocol/varlink/interface.h"
 #include "protocol/varlink/json_write.h"
 
-#include <json-c/json.h>
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +12,7 @@
 void presign_call_clear(struct presign_call *presign)
 {
 	free(presign->requests);
-	(void)json_object_put(presign->texts);
+	json_tree_put(presign->texts);
 	*presign = (struct presign_call){ .requests = NULL };
 }
 
@@ -64,7 +62,8 @@ static void get_listing(struct record *record,
 }
 
 /* 0 means "not given" in a request, so it may not be said. */
-static int decode_request(struct json_object *object, struct record *record,
+static int decode_request(const struct json_value *object,
+                          struct record *record,
                           struct s3_object_request *request)
 {
 	struct bytes operation;
@@ -105,7 +104,7 @@ static int decode_requests(struct record *batch, struct record *item,
 
 	presign->count = count;
 	for (size_t i = 0; i < count; i++) {
-		struct json_object *object =
+		const struct json_value *object =
 			record_item(batch, BATCH_FIELD_ITEMS, i);
 		int rc;
 
@@ -121,7 +120,8 @@ static int decode_requests(struct record *batch, struct record *item,
 static int decode_pressure(struct record *batch, struct record *item,
                            struct agent_pressure *pressure)
 {
-	struct json_object *object = record_object(batch, BATCH_FIELD_PRESSURE);
+	const struct json_value *object =
+		record_object(batch, BATCH_FIELD_PRESSURE);
 
 	if (!object)
 		return record_end(batch);
@@ -153,7 +153,7 @@ int presign_call_decode(const struct varlink_call *call,
 	if (rc == 0)
 		rc = decode_pressure(&batch, &item, &presign.pressure);
 	if (rc == 0) {
-		presign.texts = json_object_get(call->parameters);
+		presign.texts = json_tree_get(call->tree);
 		*ret_presign = presign;
 		return CALL_OK;
 	}
@@ -251,17 +251,27 @@ int presign_call_encode(const char *cache,
 	return call_end(out, mark);
 }
 
-static void put_response(struct buffer *out,
-                         const struct agent_signed_request *response)
+size_t presign_reply_begin(struct buffer *out)
 {
+	size_t mark = call_begin_reply(out, false);
+
+	json_put_key(out, "responses");
+	buffer_append_char(out, '[');
+	return mark;
+}
+
+void presign_reply_add(struct buffer *out,
+                       const struct presign_response *response)
+{
+	json_put_next(out);
 	buffer_append_char(out, '{');
 	json_put_text_member(out, "method", bytes_of_text(response->method));
-	json_put_text_member(out, "url", bytes_of_text(response->url));
+	json_put_text_member(out, "url", response->url);
 	json_put_key(out, "headers");
 	buffer_append_char(out, '{');
 	for (size_t i = 0; i < response->header_count; i++) {
 		json_put_text_member(out, response->headers[i].name,
-		                     bytes_of_text(response->headers[i].value));
+		                     response->headers[i].value);
 	}
 	buffer_append_char(out, '}');
 	json_put_int_member(out, "expiresAt", response->expires_at);
@@ -279,21 +289,46 @@ static void put_pace(struct buffer *out, const struct agent_pace *pace)
 	buffer_append_char(out, '}');
 }
 
+int presign_reply_end(struct buffer *out, size_t mark,
+                      const struct agent_pace *pace)
+{
+	buffer_append_char(out, ']');
+	put_pace(out, pace);
+	return call_end(out, mark);
+}
+
+static struct presign_response
+response_of(const struct agent_signed_request *request)
+{
+	struct presign_response response = {
+		.method = request->method,
+		.url = bytes_of_text(request->url),
+		.header_count = request->header_count,
+		.expires_at = request->expires_at,
+	};
+
+	for (size_t i = 0; i < request->header_count; i++) {
+		response.headers[i] = (struct presign_header){
+			request->headers[i].name,
+			bytes_of_text(request->headers[i].value),
+		};
+	}
+	return response;
+}
+
 int presign_reply_encode(const struct agent_signed_request *responses,
                          size_t count, const struct agent_pace *pace,
                          struct buffer *out)
 {
-	size_t mark = call_begin_reply(out, false);
+	size_t mark = presign_reply_begin(out);
 
-	json_put_key(out, "responses");
-	buffer_append_char(out, '[');
 	for (size_t i = 0; i < count; i++) {
-		json_put_next(out);
-		put_response(out, &responses[i]);
+		const struct presign_response response =
+			response_of(&responses[i]);
+
+		presign_reply_add(out, &response);
 	}
-	buffer_append_char(out, ']');
-	put_pace(out, pace);
-	return call_end(out, mark);
+	return presign_reply_end(out, mark, pace);
 }
 
 /* Printable ASCII without spaces, so that it can be put into a request line or
@@ -307,8 +342,7 @@ static bool is_visible(const char *text, bool may_space)
 	return true;
 }
 
-static void get_header(struct record *record, const char *name,
-                       struct json_object *value,
+static void get_header(struct record *record, const struct json_value *member,
                        struct agent_signed_request *response)
 {
 	struct agent_header *header =
@@ -316,38 +350,38 @@ static void get_header(struct record *record, const char *name,
 	const char *text;
 
 	if (response->header_count == AGENT_HEADERS_MAX ||
-	    !json_object_is_type(value, json_type_string)) {
+	    member->kind != JSON_TEXT) {
 		record_refuse(record, SIGNED_FIELD_HEADERS);
 		return;
 	}
 
-	text = json_object_get_string(value);
-	if (name[0] == '\0' || strlen(name) >= sizeof(header->name) ||
-	    strlen(text) >= sizeof(header->value) || !is_visible(name, false) ||
-	    strchr(name, ':') || !is_visible(text, true)) {
+	text = member->text;
+	if (member->name_len == 0 || member->name_len >= sizeof(header->name) ||
+	    member->count >= sizeof(header->value) ||
+	    !is_visible(member->name, false) || strchr(member->name, ':') ||
+	    !is_visible(text, true)) {
 		record_refuse(record, SIGNED_FIELD_HEADERS);
 		return;
 	}
-	memcpy(header->name, name, strlen(name) + 1);
-	memcpy(header->value, text, strlen(text) + 1);
+	memcpy(header->name, member->name, member->name_len + 1);
+	memcpy(header->value, text, member->count + 1);
 	response->header_count++;
 }
 
 static void get_headers(struct record *record,
                         struct agent_signed_request *response)
 {
-	struct json_object *map = record->values[SIGNED_FIELD_HEADERS];
-	struct json_object_iterator at = json_object_iter_begin(map);
-	struct json_object_iterator end = json_object_iter_end(map);
+	const struct json_value *map = record->values[SIGNED_FIELD_HEADERS];
+	const struct json_value *member = json_first(map);
 
-	for (; !json_object_iter_equal(&at, &end); json_object_iter_next(&at)) {
-		get_header(record, json_object_iter_peek_name(&at),
-		           json_object_iter_peek_value(&at), response);
+	for (uint32_t i = 0; i < map->count; i++) {
+		get_header(record, member, response);
+		member = json_after(member);
 	}
 }
 
 /* 0, -ENOMEM, -EINVAL; on failure response may be half filled. */
-static int decode_response(struct json_object *object,
+static int decode_response(const struct json_value *object,
                            struct agent_signed_request *response)
 {
 	struct record record;
@@ -372,7 +406,7 @@ static int decode_response(struct json_object *object,
 
 static int decode_pace(struct record *record, struct agent_pace *ret_pace)
 {
-	struct json_object *object =
+	const struct json_value *object =
 		record_object(record, PRESIGNED_FIELD_PACE);
 	struct agent_pace pace = { .in_flight = 0 };
 	struct record r;
@@ -406,7 +440,7 @@ int presign_reply_decode(const struct varlink_reply *reply, size_t count,
 	rc = decode_pace(&record, ret_pace);
 
 	for (size_t i = 0; i < count && rc == 0; i++) {
-		struct json_object *item =
+		const struct json_value *item =
 			record_item(&record, PRESIGNED_FIELD_RESPONSES, i);
 
 		rc = item ? decode_response(item, &ret_responses[i])

@@ -8,7 +8,7 @@ struct presign_call {
 	struct s3_object_request *requests; /* owned; 1..AGENT_BATCH_MAX */
 	size_t count;
 	struct agent_pressure pressure;
-	struct json_object *texts; /* owned: what the requests borrow from */
+	struct json_tree *texts; /* owned: what the requests borrow from */
 };
 
 /* CALL_OK, CALL_E_REFUSED, -ENOMEM.  Checks types and that numbers fit, not
@@ -27,8 +27,29 @@ must_check int presign_call_encode(const char *cache,
                                    const struct agent_pressure *pressure,
                                    struct buffer *out);
 
-/* Appends a whole reply: bearer tokens, so the owner of out wipes it.  As
- * frame_end(): -EMSGSIZE if the URLs of one call are too long together. */
+/* What one response says; all borrowed. */
+struct presign_header {
+	const char *name;
+	struct bytes value;
+};
+struct presign_response {
+	const char *method;
+	struct bytes url;
+	struct presign_header headers[AGENT_HEADERS_MAX];
+	size_t header_count;
+	int64_t expires_at;
+};
+
+/* A reply, response after response in the order of the call: begin returns the
+ * mark for end, which is as frame_end(): -EMSGSIZE if the URLs of one call are
+ * too long together; pace: in_flight 0 is none.  Bearer tokens, so the owner of out wipes it. */
+size_t presign_reply_begin(struct buffer *out);
+void presign_reply_add(struct buffer *out,
+                       const struct presign_response *response);
+must_check int presign_reply_end(struct buffer *out, size_t mark,
+                                 const struct agent_pace *pace);
+
+/* The whole, likewise. */
 must_check int
 presign_reply_encode(const struct agent_signed_request *responses, size_t count,
                      const struct agent_pace *pace, struct buffer *out);

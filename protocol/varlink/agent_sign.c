@@ -10,29 +10,46 @@
 
 #define NAR_SIZE_MAX 999999999999999999 /* what SCAN_DIGITS_MAX can say */
 
-static void clear_path(struct sign_path *path)
-{
-	free(path->store_path);
-	strings_clear(&path->references);
-}
-
 void sign_call_clear(struct sign_call *sign)
 {
-	for (size_t i = 0; i < sign->count; i++)
-		clear_path(&sign->paths[i]);
 	free(sign->paths);
+	free((void *)sign->references);
+	json_tree_put(sign->texts);
 	*sign = (struct sign_call){ .paths = NULL };
 }
 
-/* On failure path is as good as cleared, and record says why. */
-static int decode_path(struct json_object *object, struct record *record,
-                       struct sign_path *path)
+static int compare(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Sorted and without repeats, as most senders send them. */
+static void put_in_order(struct strings *list)
+{
+	size_t kept = 0, i = 1;
+
+	while (i < list->count &&
+	       strcmp(list->items[i - 1], list->items[i]) < 0)
+		i++;
+	if (i >= list->count)
+		return;
+	qsort((void *)list->items, list->count, sizeof(*list->items), compare);
+	for (i = 1; i < list->count; i++) {
+		if (strcmp(list->items[kept], list->items[i]) != 0)
+			list->items[++kept] = list->items[i];
+	}
+	list->count = kept + 1;
+}
+
+/* On failure record says why.  references: room for all. */
+static int decode_path(const struct json_value *object, struct record *record,
+                       struct sign_path *path, char **references)
 {
 	struct bytes hash;
 
 	record_read(record, &shape_path_info, object, RECORD_STRICT);
-	path->store_path = record_dup_text(record, PATH_INFO_FIELD_STORE_PATH,
-	                                   STORE_PATH_MAX);
+	path->store_path = record_chars(record, PATH_INFO_FIELD_STORE_PATH,
+	                                STORE_PATH_MAX);
 	hash = record_text(record, PATH_INFO_FIELD_NAR_HASH,
 	                   NIX_HASH_TEXT_SIZE - 1);
 	/* Of the forms that Nix reads, only sha256:<nix32> has this length. */
@@ -42,36 +59,43 @@ static int decode_path(struct json_object *object, struct record *record,
 		record_refuse(record, PATH_INFO_FIELD_NAR_HASH);
 	path->nar_size = (uint64_t)record_int(record, PATH_INFO_FIELD_NAR_SIZE,
 	                                      1, NAR_SIZE_MAX, 0);
-	record_add_texts(record, PATH_INFO_FIELD_REFERENCES, STORE_PATH_MAX,
-	                 &path->references);
-	strings_sort(&path->references);
+	path->references.items = references;
+	path->references.count = record_list_chars(
+		record, PATH_INFO_FIELD_REFERENCES, STORE_PATH_MAX, references);
+	path->references.capacity = path->references.count;
+	put_in_order(&path->references);
 	return record_end(record);
 }
 
+/* values: how many there are in the call. */
 static int decode_paths(struct record *batch, struct record *item,
-                        struct sign_call *sign)
+                        size_t values, struct sign_call *sign)
 {
 	size_t count = record_list(batch, BATCH_FIELD_ITEMS, AGENT_BATCH_MAX);
+	size_t used = 0;
 
 	if (count == 0) {
 		record_refuse(batch, BATCH_FIELD_ITEMS);
 		return record_end(batch);
 	}
 	sign->paths = calloc(count, sizeof(*sign->paths));
-	if (!sign->paths)
+	sign->references = (char **)calloc(values, sizeof(*sign->references));
+	if (!sign->paths || !sign->references)
 		return -ENOMEM;
 
 	for (size_t i = 0; i < count; i++) {
-		struct json_object *object =
+		const struct json_value *object =
 			record_item(batch, BATCH_FIELD_ITEMS, i);
 		int rc;
 
 		if (!object)
 			return record_end(batch);
 		sign->count = i + 1;
-		rc = decode_path(object, item, &sign->paths[i]);
+		rc = decode_path(object, item, &sign->paths[i],
+		                 sign->references + used);
 		if (rc < 0)
 			return rc;
+		used += sign->paths[i].references.count;
 	}
 	return 0;
 }
@@ -89,8 +113,9 @@ int sign_call_decode(const struct varlink_call *call,
 	                 sizeof(sign.cache));
 	rc = record_end(&batch);
 	if (rc == 0)
-		rc = decode_paths(&batch, &item, &sign);
+		rc = decode_paths(&batch, &item, call->parameters->size, &sign);
 	if (rc == 0) {
+		sign.texts = json_tree_get(call->tree);
 		/* gcc's analyzer does not see a pointer move with a struct. */
 		*ret_sign = sign;
 		ret_sign->paths = sign.paths;
@@ -158,33 +183,52 @@ int sign_call_encode(const char *cache, const char *store_dir,
 	return call_end(out, mark);
 }
 
-static void put_signatures(struct buffer *out, const char *store_path,
-                           const struct strings *signatures)
-{
-	buffer_append_char(out, '{');
-	json_put_text_member(out, "storePath", bytes_of_text(store_path));
-	json_put_key(out, "signatures");
-	buffer_append_char(out, '[');
-	for (size_t i = 0; i < signatures->count; i++) {
-		json_put_next(out);
-		json_put_text(out, bytes_of_text(signatures->items[i]));
-	}
-	buffer_append_text(out, "]}");
-}
-
-int sign_reply_encode(const struct sign_call *sign,
-                      const struct strings *signatures, struct buffer *out)
+size_t sign_reply_begin(struct buffer *out)
 {
 	size_t mark = call_begin_reply(out, false);
 
 	json_put_key(out, "signatures");
 	buffer_append_char(out, '[');
-	for (size_t i = 0; i < sign->count; i++) {
+	return mark;
+}
+
+void sign_reply_add(struct buffer *out, const char *store_path,
+                    const struct bytes *signatures, size_t count)
+{
+	json_put_next(out);
+	buffer_append_char(out, '{');
+	json_put_text_member(out, "storePath", bytes_of_text(store_path));
+	json_put_key(out, "signatures");
+	buffer_append_char(out, '[');
+	for (size_t i = 0; i < count; i++) {
 		json_put_next(out);
-		put_signatures(out, sign->paths[i].store_path, &signatures[i]);
+		json_put_text(out, signatures[i]);
 	}
+	buffer_append_text(out, "]}");
+}
+
+int sign_reply_end(struct buffer *out, size_t mark)
+{
 	buffer_append_char(out, ']');
 	return call_end(out, mark);
+}
+
+int sign_reply_encode(const struct sign_call *sign,
+                      const struct strings *signatures, struct buffer *out)
+{
+	size_t mark = sign_reply_begin(out);
+
+	for (size_t i = 0; i < sign->count; i++) {
+		struct bytes texts[AGENT_KEYS_MAX];
+		size_t count = signatures[i].count;
+
+		if (count > AGENT_KEYS_MAX)
+			count = AGENT_KEYS_MAX;
+		for (size_t k = 0; k < count; k++)
+			texts[k] = bytes_of_text(signatures[i].items[k]);
+		sign_reply_add(out, sign->paths[i].store_path, texts, count);
+	}
+	return sign_reply_end(out, mark);
 }
 
 /* True for exactly store_dir, a slash and base. */
@@ -200,7 +244,8 @@ static bool is_store_path(struct bytes text, const char *store_dir,
 }
 
 /* 0, -ENOMEM, -EINVAL. */
-static int decode_signatures(struct json_object *object, const char *store_dir,
+static int decode_signatures(const struct json_value *object,
+                             const char *store_dir,
                              const struct path_info *path,
                              struct strings *signatures)
 {
@@ -246,7 +291,7 @@ int sign_reply_decode(const struct varlink_reply *reply, const char *store_dir,
 	rc = record_end(&record);
 
 	for (size_t i = 0; i < count && rc == 0; i++) {
-		struct json_object *item = record_item(&record, 0, i);
+		const struct json_value *item = record_item(&record, 0, i);
 
 		rc = item ? decode_signatures(item, store_dir, paths[i],
 		                              &ret_signatures[i])

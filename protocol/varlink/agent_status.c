@@ -146,7 +146,8 @@ static void decode_confirmations(struct record *r, struct agent_cache *cache)
 	}
 }
 
-static int decode_cache(struct json_object *object, struct agent_cache *cache)
+static int decode_cache(const struct json_value *object,
+                        struct agent_cache *cache)
 {
 	struct bytes policy;
 	struct record r;
@@ -191,7 +192,7 @@ static int decode_caches(struct record *record, struct agent_status *status)
 		return -ENOMEM;
 	status->cache_count = count;
 	for (size_t i = 0; i < count && rc == 0; i++) {
-		struct json_object *item =
+		const struct json_value *item =
 			record_item(record, STATUS_FIELD_CACHES, i);
 
 		rc = item ? decode_cache(item, &status->caches[i])
@@ -200,7 +201,7 @@ static int decode_caches(struct record *record, struct agent_status *status)
 	return rc;
 }
 
-static int decode_measure(struct json_object *object,
+static int decode_measure(const struct json_value *object,
                           struct agent_measure *measure)
 {
 	struct record r;
@@ -233,7 +234,7 @@ static int decode_measures(struct record *record, struct agent_status *status)
 		return -ENOMEM;
 	status->measure_count = count;
 	for (size_t i = 0; i < count && rc == 0; i++) {
-		struct json_object *item =
+		const struct json_value *item =
 			record_item(record, STATUS_FIELD_HARDENING, i);
 
 		rc = item ? decode_measure(item, &status->measures[i])
@@ -244,7 +245,8 @@ static int decode_measures(struct record *record, struct agent_status *status)
 
 static int decode_audit(struct record *record, struct agent_audit *audit)
 {
-	struct json_object *object = record_object(record, STATUS_FIELD_AUDIT);
+	const struct json_value *object =
+		record_object(record, STATUS_FIELD_AUDIT);
 	struct record r;
 
 	if (!object)

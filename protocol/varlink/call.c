@@ -1,10 +1,9 @@
 #include "protocol/varlink/call.h"
 
+#include "protocol/base/cleanup.h"
 #include "protocol/varlink/json_read.h"
 #include "protocol/varlink/json_write.h"
 #include "protocol/varlink/record.h"
-
-#include <json-c/json.h>
 
 #include <errno.h>
 
@@ -44,32 +43,25 @@ static const struct shape reply_shape = {
 	"reply", reply_fields, sizeof(reply_fields) / sizeof(reply_fields[0])
 };
 
-static int parse_json(struct bytes frame, struct json_object **ret_object)
+static int parse_json(struct bytes frame, struct json_tree **ret_tree)
 {
 	if (frame.len >= VARLINK_FRAME_MAX)
 		return -EBADMSG;
-	return json_read(frame, ret_object);
-}
-
-/* A reference of our own, so that the envelope can go. */
-static struct json_object *take_parameters(const struct record *record,
-                                           size_t field)
-{
-	return json_object_get(record->values[field]);
+	return json_read(frame, ret_tree);
 }
 
 int call_decode(struct bytes frame, struct varlink_call *ret_call)
 {
-	cleanup_json struct json_object *object = NULL;
+	cleanup_json struct json_tree *tree = NULL;
 	struct varlink_call call = { .parameters = NULL };
 	struct record record;
 	int rc;
 
-	rc = parse_json(frame, &object);
+	rc = parse_json(frame, &tree);
 	if (rc < 0)
 		return rc;
 
-	record_read(&record, &call_shape, object, RECORD_STRICT);
+	record_read(&record, &call_shape, json_tree_root(tree), RECORD_STRICT);
 	record_copy_text(&record, CALL_FIELD_METHOD, call.method,
 	                 sizeof(call.method));
 	call.is_oneway = record_bool(&record, CALL_FIELD_ONEWAY);
@@ -78,51 +70,46 @@ int call_decode(struct bytes frame, struct varlink_call *ret_call)
 	if (record_end(&record) < 0 || (call.is_oneway && call.wants_more))
 		return -EBADMSG;
 
-	call.parameters = take_parameters(&record, CALL_FIELD_PARAMETERS);
+	call.parameters = record_object(&record, CALL_FIELD_PARAMETERS);
+	call.tree = take_ptr(tree);
 	*ret_call = call;
 	return 0;
 }
 
-int call_prepare(void)
-{
-	static const char text[] = "{\"method\":\"\",\"parameters\":{\"\":0}}";
-	cleanup_call struct varlink_call call = { .parameters = NULL };
-
-	return call_decode(bytes_of_text(text), &call);
-}
-
 void call_clear(struct varlink_call *call)
 {
-	(void)json_object_put(call->parameters);
+	json_tree_put(call->tree);
 	*call = (struct varlink_call){ .parameters = NULL };
 }
 
 int reply_decode(struct bytes frame, struct varlink_reply *ret_reply)
 {
-	cleanup_json struct json_object *object = NULL;
+	cleanup_json struct json_tree *tree = NULL;
 	struct varlink_reply reply = { .parameters = NULL };
 	struct record record;
 	int rc;
 
-	rc = parse_json(frame, &object);
+	rc = parse_json(frame, &tree);
 	if (rc < 0)
 		return rc;
 
-	record_read(&record, &reply_shape, object, RECORD_LENIENT);
+	record_read(&record, &reply_shape, json_tree_root(tree),
+	            RECORD_LENIENT);
 	record_copy_text(&record, REPLY_FIELD_ERROR, reply.error,
 	                 sizeof(reply.error));
 	reply.continues = record_bool(&record, REPLY_FIELD_CONTINUES);
 	if (record_end(&record) < 0)
 		return -EBADMSG;
 
-	reply.parameters = take_parameters(&record, REPLY_FIELD_PARAMETERS);
+	reply.parameters = record_object(&record, REPLY_FIELD_PARAMETERS);
+	reply.tree = take_ptr(tree);
 	*ret_reply = reply;
 	return 0;
 }
 
 void reply_clear(struct varlink_reply *reply)
 {
-	(void)json_object_put(reply->parameters);
+	json_tree_put(reply->tree);
 	*reply = (struct varlink_reply){ .parameters = NULL };
 }
 

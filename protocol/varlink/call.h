@@ -5,14 +5,16 @@
 
 #define VARLINK_NAME_MAX 255 /* of a method or an error, with its interface */
 
-struct json_object;
+struct json_tree;
+struct json_value;
 
 struct varlink_call {
 	char method[VARLINK_NAME_MAX + 1];
 	bool is_oneway; /* answer nothing, no error either */
 	bool wants_more;
 	bool wants_upgrade;
-	struct json_object *parameters; /* owned; NULL: none, the same as {} */
+	struct json_tree *tree;              /* owned */
+	const struct json_value *parameters; /* in it; NULL: none, as {} */
 };
 
 /* 0, or -ENOMEM, or -EBADMSG: the frame is no call (not strict JSON, an unknown
@@ -20,10 +22,6 @@ struct varlink_call {
  * connection must be closed without a reply. */
 must_check int call_decode(struct bytes frame, struct varlink_call *ret_call);
 void call_clear(struct varlink_call *call);
-
-/* Must be called once before a process is sealed: at its first object json-c
- * asks the system for a random seed, and exits if it gets none.  0, -ENOMEM. */
-must_check int call_prepare(void);
 
 /* What the decoders of parameters (agent_sign.h, ...) say of a call. */
 enum call_outcome {
@@ -34,7 +32,8 @@ enum call_outcome {
 struct varlink_reply {
 	char error[VARLINK_NAME_MAX + 1]; /* empty: none */
 	bool continues;
-	struct json_object *parameters; /* owned; NULL: none, the same as {} */
+	struct json_tree *tree;              /* owned */
+	const struct json_value *parameters; /* in it; NULL: none, as {} */
 };
 
 /* 0, -ENOMEM, -EBADMSG.  Members that a later agent may add are ignored. */

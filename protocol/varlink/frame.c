@@ -3,9 +3,10 @@
 #include <errno.h>
 #include <string.h>
 
-#define ROOM_MIN 4096
+/* A batch of signatures in one read. */
+#define ROOM_MIN ((size_t)64 * 1024)
 /* More than this is given back as soon as nothing is held. */
-#define ROOM_KEPT ((size_t)64 * 1024)
+#define ROOM_KEPT (2 * ROOM_MIN)
 
 void frame_reader_init(struct frame_reader *reader)
 {
@@ -91,9 +92,7 @@ int frame_end(struct buffer *out, size_t mark)
 	rc = buffer_end(out);
 	if (rc == 0 && out->len - mark > VARLINK_FRAME_MAX)
 		rc = -EMSGSIZE;
-	if (rc < 0) {
-		out->len = mark;
-		out->error = 0;
-	}
+	if (rc < 0)
+		buffer_take_back(out, mark);
 	return rc;
 }

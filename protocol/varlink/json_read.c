@@ -2,48 +2,84 @@
 
 #include "protocol/varlink/scan.h"
 
-#include <json-c/json.h>
-
 #include <errno.h>
-#include <limits.h>
+#include <stdlib.h>
 
-static void free_tokener(struct json_tokener **slot)
+/* Of what is asked for in batches; what is said more densely grows the row. */
+#define BYTES_A_VALUE 32
+
+struct json_tree {
+	unsigned owners;
+	size_t text_size;
+	uint8_t *text;
+	struct json_row row;
+};
+
+static void tree_free(struct json_tree *tree)
 {
-	if (*slot)
-		json_tokener_free(*slot);
+	if (tree->text)
+		explicit_bzero(tree->text, tree->text_size);
+	free(tree->text);
+	free(tree->row.values);
+	free(tree);
 }
 
-int json_read(struct bytes text, struct json_object **ret_object)
+static int tree_new(struct bytes text, struct json_tree **ret_tree)
 {
-	__attribute__((
-		__cleanup__(free_tokener))) struct json_tokener *tokener = NULL;
-	struct json_object *object;
-	int rc;
+	struct json_tree *tree = calloc(1, sizeof(*tree));
 
-	if (text.len > INT_MAX)
-		return -EBADMSG;
-	rc = scan_check(text);
-	if (rc < 0)
-		return rc;
-
-	/* json-c counts the scalars inside the innermost object as a level. */
-	tokener = json_tokener_new_ex(SCAN_DEPTH_MAX + 1);
-	if (!tokener)
+	if (!tree)
 		return -ENOMEM;
-	json_tokener_set_flags(tokener,
-	                       JSON_TOKENER_STRICT |
-	                               JSON_TOKENER_ALLOW_TRAILING_CHARS);
-	object = json_tokener_parse_ex(tokener, (const char *)text.data,
-	                               (int)text.len);
-	/* The text is well-formed, so what is left to fail is memory. */
-	if (!object)
+	tree->owners = 1;
+	tree->text_size = text.len + 1;
+	tree->text = malloc(tree->text_size);
+	tree->row.capacity = text.len / BYTES_A_VALUE + 8;
+	tree->row.values = reallocarray(NULL, tree->row.capacity,
+	                                sizeof(*tree->row.values));
+	if (!tree->text || !tree->row.values) {
+		tree_free(tree);
 		return -ENOMEM;
-
-	*ret_object = object;
+	}
+	if (text.len > 0)
+		memcpy(tree->text, text.data, text.len);
+	tree->text[text.len] = '\0';
+	*ret_tree = tree;
 	return 0;
 }
 
-void json_read_free(struct json_object *object)
+int json_read(struct bytes text, struct json_tree **ret_tree)
 {
-	(void)json_object_put(object);
+	struct json_tree *tree;
+	int rc;
+
+	if (text.len > SCAN_TEXT_MAX)
+		return -EBADMSG;
+	rc = tree_new(text, &tree);
+	if (rc < 0)
+		return rc;
+	rc = scan_text(tree->text, text.len, &tree->row);
+	if (rc < 0) {
+		tree_free(tree);
+		return rc;
+	}
+	*ret_tree = tree;
+	return 0;
+}
+
+const struct json_value *json_tree_root(const struct json_tree *tree)
+{
+	return tree->row.values;
+}
+
+struct json_tree *json_tree_get(struct json_tree *tree)
+{
+	if (tree)
+		tree->owners++;
+	return tree;
+}
+
+void json_tree_put(struct json_tree *tree)
+{
+	if (tree && --tree->owners == 0)
+		tree_free(tree);
 }

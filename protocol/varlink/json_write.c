@@ -1,5 +1,6 @@
 #include "protocol/varlink/json_write.h"
 
+#include "protocol/varlink/plain.h"
 #include "protocol/varlink/utf8.h"
 
 #define REPLACEMENT "\xef\xbf\xbd" /* U+FFFD */
@@ -38,21 +39,17 @@ static void put_escaped(struct buffer *out, uint8_t c)
 }
 
 /* How many bytes at the start can be copied as they are. */
-static size_t plain_len(struct bytes text)
+static size_t copied_len(struct bytes text)
 {
-	size_t i = 0;
+	size_t i = plain_len(text.data, text.len);
 
-	while (i < text.len) {
-		uint8_t c = text.data[i];
-		size_t len = 1;
+	while (i < text.len && text.data[i] >= 0x80) {
+		size_t len = utf8_char_len(text.data + i, text.len - i);
 
-		if (c < 0x20 || c == '"' || c == '\\')
-			break;
-		if (c >= 0x80)
-			len = utf8_char_len(text.data + i, text.len - i);
 		if (len == 0)
 			break;
 		i += len;
+		i += plain_len(text.data + i, text.len - i);
 	}
 	return i;
 }
@@ -61,7 +58,7 @@ void json_put_text(struct buffer *out, struct bytes text)
 {
 	buffer_append_char(out, '"');
 	while (text.len > 0) {
-		size_t len = plain_len(text);
+		size_t len = copied_len(text);
 
 		buffer_append(out, text.data, len);
 		text.data += len;

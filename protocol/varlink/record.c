@@ -1,7 +1,5 @@
 #include "protocol/varlink/record.h"
 
-#include <json-c/json.h>
-
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
@@ -19,67 +17,73 @@ void record_refuse(struct record *record, size_t field)
 	refuse(record, record->shape->fields[field].name);
 }
 
-static enum json_type json_type_of(enum field_type type)
+static enum json_kind kind_of(enum field_type type)
 {
 	switch (type) {
 	case FIELD_TEXT:
-		return json_type_string;
+		return JSON_TEXT;
 	case FIELD_INT:
-		return json_type_int;
+		return JSON_INT;
 	case FIELD_BOOL:
-		return json_type_boolean;
+		return JSON_BOOL;
 	case FIELD_OBJECT:
-		return json_type_object;
+		return JSON_OBJECT;
 	case FIELD_LIST:
-		return json_type_array;
+		return JSON_LIST;
 	}
-	return json_type_null;
+	return JSON_NULL;
 }
 
+/* Most who say something say it in the order of the interface: the search
+ * begins behind the field that was found last. */
 static const struct field *find_field(const struct shape *shape,
-                                      const char *name)
+                                      const struct json_value *member,
+                                      size_t *at)
 {
-	for (size_t i = 0; i < shape->count; i++) {
-		if (strcmp(shape->fields[i].name, name) == 0)
-			return &shape->fields[i];
+	for (size_t tried = 0; tried < shape->count; tried++) {
+		const struct field *field = &shape->fields[*at];
+
+		*at = *at + 1 < shape->count ? *at + 1 : 0;
+		if (strcmp(field->name, member->name) == 0)
+			return field;
 	}
 	return NULL;
 }
 
 /* null is the same as not given. */
 static void read_member(struct record *record, const struct field *field,
-                        struct json_object *value)
+                        const struct json_value *value)
 {
-	if (!value)
+	if (value->kind == JSON_NULL)
 		return;
-	if (!json_object_is_type(value, json_type_of(field->type))) {
+	if (value->kind != kind_of(field->type)) {
 		refuse(record, field->name);
 		return;
 	}
 	record->values[field - record->shape->fields] = value;
 }
 
-static void read_members(struct record *record, struct json_object *object,
+static void read_members(struct record *record, const struct json_value *object,
                          enum record_strictness strictness)
 {
-	struct json_object_iterator at = json_object_iter_begin(object);
-	struct json_object_iterator end = json_object_iter_end(object);
+	const struct json_value *member = json_first(object);
+	size_t at = 0;
 
-	for (; !json_object_iter_equal(&at, &end); json_object_iter_next(&at)) {
-		const char *name = json_object_iter_peek_name(&at);
-		const struct field *field = find_field(record->shape, name);
+	for (uint32_t i = 0; i < object->count; i++) {
+		const struct field *field =
+			find_field(record->shape, member, &at);
 
-		if (field) {
-			read_member(record, field,
-			            json_object_iter_peek_value(&at));
-		}
+		if (field)
+			read_member(record, field, member);
 		if (!field && strictness == RECORD_STRICT)
-			refuse(record, name);
+			refuse(record, member->name);
+		member = json_after(member);
 	}
 }
 
 void record_read(struct record *record, const struct shape *shape,
-                 struct json_object *object, enum record_strictness strictness)
+                 const struct json_value *object,
+                 enum record_strictness strictness)
 {
 	assert(shape->count <= RECORD_FIELDS_MAX);
 	*record = (struct record){ .shape = shape };
@@ -93,8 +97,8 @@ void record_read(struct record *record, const struct shape *shape,
 }
 
 /* The value, or NULL if it was not given or the record has failed. */
-static struct json_object *value_at(const struct record *record, size_t field,
-                                    enum field_type type)
+static const struct json_value *value_at(const struct record *record,
+                                         size_t field, enum field_type type)
 {
 	assert(field < record->shape->count);
 	assert(record->shape->fields[field].type == type);
@@ -106,17 +110,14 @@ bool record_has(const struct record *record, size_t field)
 	return !record->error && record->values[field] != NULL;
 }
 
-static struct bytes text_of(struct json_object *value)
+static struct bytes text_of(const struct json_value *value)
 {
-	return (struct bytes){
-		(const uint8_t *)json_object_get_string(value),
-		(size_t)json_object_get_string_len(value),
-	};
+	return (struct bytes){ (const uint8_t *)value->text, value->count };
 }
 
 struct bytes record_text(struct record *record, size_t field, size_t max)
 {
-	struct json_object *value = value_at(record, field, FIELD_TEXT);
+	const struct json_value *value = value_at(record, field, FIELD_TEXT);
 	struct bytes text;
 
 	if (!value)
@@ -140,6 +141,13 @@ void record_copy_text(struct record *record, size_t field, char *out,
 	out[text.len] = '\0';
 }
 
+char *record_chars(struct record *record, size_t field, size_t max)
+{
+	return record_text(record, field, max).data
+	               ? record->values[field]->text
+	               : NULL;
+}
+
 char *record_dup_text(struct record *record, size_t field, size_t max)
 {
 	struct bytes text = record_text(record, field, max);
@@ -157,13 +165,13 @@ char *record_dup_text(struct record *record, size_t field, size_t max)
 int64_t record_int(struct record *record, size_t field, int64_t min,
                    int64_t max, int64_t absent)
 {
-	struct json_object *value = value_at(record, field, FIELD_INT);
+	const struct json_value *value = value_at(record, field, FIELD_INT);
 	int64_t number;
 
 	if (!value)
 		return absent;
 
-	number = json_object_get_int64(value);
+	number = value->number;
 	if (number < min || number > max) {
 		record_refuse(record, field);
 		return absent;
@@ -173,15 +181,15 @@ int64_t record_int(struct record *record, size_t field, int64_t min,
 
 bool record_bool(struct record *record, size_t field)
 {
-	struct json_object *value = value_at(record, field, FIELD_BOOL);
+	const struct json_value *value = value_at(record, field, FIELD_BOOL);
 
-	return value && json_object_get_boolean(value);
+	return value && value->number != 0;
 }
 
 size_t record_list(struct record *record, size_t field, size_t max)
 {
-	struct json_object *value = value_at(record, field, FIELD_LIST);
-	size_t count = value ? json_object_array_length(value) : 0;
+	const struct json_value *value = value_at(record, field, FIELD_LIST);
+	size_t count = value ? value->count : 0;
 
 	if (count > max) {
 		record_refuse(record, field);
@@ -190,23 +198,40 @@ size_t record_list(struct record *record, size_t field, size_t max)
 	return count;
 }
 
-struct json_object *record_item(struct record *record, size_t field, size_t i)
+/* Item i of the list; NULL if there are not so many. */
+static const struct json_value *item_at(struct record *record,
+                                        const struct json_value *list, size_t i)
 {
-	struct json_object *value = value_at(record, field, FIELD_LIST);
-	struct json_object *item;
+	if (i >= list->count)
+		return NULL;
+	if (record->list != list || i < record->item_index) {
+		record->list = list;
+		record->item = json_first(list);
+		record->item_index = 0;
+	}
+	for (; record->item_index < i; record->item_index++)
+		record->item = json_after(record->item);
+	return record->item;
+}
+
+const struct json_value *record_item(struct record *record, size_t field,
+                                     size_t i)
+{
+	const struct json_value *value = value_at(record, field, FIELD_LIST);
+	const struct json_value *item;
 
 	if (!value)
 		return NULL;
 
-	item = json_object_array_get_idx(value, i);
-	if (!json_object_is_type(item, json_type_object)) {
+	item = item_at(record, value, i);
+	if (!item || item->kind != JSON_OBJECT) {
 		record_refuse(record, field);
 		return NULL;
 	}
 	return item;
 }
 
-struct json_object *record_object(struct record *record, size_t field)
+const struct json_value *record_object(struct record *record, size_t field)
 {
 	return value_at(record, field, FIELD_OBJECT);
 }
@@ -214,12 +239,12 @@ struct json_object *record_object(struct record *record, size_t field)
 struct bytes record_item_text(struct record *record, size_t field, size_t i,
                               size_t max)
 {
-	struct json_object *value = value_at(record, field, FIELD_LIST);
-	struct json_object *item = value ? json_object_array_get_idx(value, i)
-	                                 : NULL;
+	const struct json_value *value = value_at(record, field, FIELD_LIST);
+	const struct json_value *item = value ? item_at(record, value, i)
+	                                      : NULL;
 	struct bytes text = { NULL, 0 };
 
-	if (json_object_is_type(item, json_type_string))
+	if (item && item->kind == JSON_TEXT)
 		text = text_of(item);
 	if (value && (text.len == 0 || text.len > max)) {
 		record_refuse(record, field);
@@ -228,21 +253,29 @@ struct bytes record_item_text(struct record *record, size_t field, size_t i,
 	return text;
 }
 
+size_t record_list_chars(struct record *record, size_t field, size_t text_max,
+                         char **ret_items)
+{
+	size_t count = record_list(record, field, SIZE_MAX);
+
+	for (size_t i = 0; i < count; i++) {
+		if (record_item_text(record, field, i, text_max).len == 0)
+			return 0;
+		ret_items[i] = record->item->text;
+	}
+	return count;
+}
+
 void record_add_texts(struct record *record, size_t field, size_t text_max,
                       struct strings *list)
 {
-	struct json_object *value = value_at(record, field, FIELD_LIST);
-	size_t count = value ? json_object_array_length(value) : 0;
+	size_t count = record_list(record, field, SIZE_MAX);
 
 	for (size_t i = 0; i < count && !record->error; i++) {
-		struct json_object *item = json_object_array_get_idx(value, i);
-		struct bytes text = { NULL, 0 };
+		struct bytes text =
+			record_item_text(record, field, i, text_max);
 
-		if (json_object_is_type(item, json_type_string))
-			text = text_of(item);
-		if (text.len == 0 || text.len > text_max) {
-			record_refuse(record, field);
-		} else {
+		if (!record->error) {
 			record->error = strings_add(
 				list, (const char *)text.data, text.len);
 		}

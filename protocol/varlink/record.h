@@ -7,10 +7,9 @@
 
 #include "protocol/base/bytes.h"
 #include "protocol/base/strings.h"
+#include "protocol/varlink/json_read.h"
 
 #define RECORD_FIELDS_MAX 16
-
-struct json_object;
 
 enum field_type {
 	FIELD_TEXT, /* string, or an enum of the interface */
@@ -39,14 +38,19 @@ enum record_strictness {
 
 struct record {
 	const struct shape *shape;
-	struct json_object *values[RECORD_FIELDS_MAX]; /* NULL: not given */
+	const struct json_value *values[RECORD_FIELDS_MAX]; /* NULL: not given */
+	/* where record_item() and the like go on */
+	const struct json_value *list; /* NULL: at no list yet */
+	const struct json_value *item;
+	size_t item_index;
 	int error;       /* 0, -EINVAL, -ENOMEM; sticks */
 	const char *bad; /* with -EINVAL: name of the field, borrowed */
 };
 
 /* Matches the members of object (NULL: the same as {}) with the fields. */
 void record_read(struct record *record, const struct shape *shape,
-                 struct json_object *object, enum record_strictness strictness);
+                 const struct json_value *object,
+                 enum record_strictness strictness);
 
 /* Makes a field the bad one, unless there is one already. */
 void record_refuse(struct record *record, size_t field);
@@ -56,6 +60,10 @@ bool record_has(const struct record *record, size_t field);
 /* Longer than max is refused; not given is empty (data NULL).  The bytes are
  * followed by a NUL that is not counted, and have no other. */
 struct bytes record_text(struct record *record, size_t field, size_t max);
+
+/* The same as a string of the tree, which the caller may change; NULL if it was
+ * not given. */
+char *record_chars(struct record *record, size_t field, size_t max);
 
 /* Copies a text of at most size-1 bytes. */
 void record_copy_text(struct record *record, size_t field, char *out,
@@ -73,15 +81,23 @@ bool record_bool(struct record *record, size_t field);
 /* The number of items; more than max is refused. */
 size_t record_list(struct record *record, size_t field, size_t max);
 
-/* Item i as an object; NULL if it is none (and the field is refused). */
-struct json_object *record_item(struct record *record, size_t field, size_t i);
+/* Items are found quickly in the order of the list.
+ *
+ * Item i as an object; NULL if it is none (and the field is refused). */
+const struct json_value *record_item(struct record *record, size_t field,
+                                     size_t i);
 
 /* Item i as a text of 1 to max bytes; as record_text(). */
 struct bytes record_item_text(struct record *record, size_t field, size_t i,
                               size_t max);
 
 /* An object of its own; NULL if it was not given. */
-struct json_object *record_object(struct record *record, size_t field);
+const struct json_value *record_object(struct record *record, size_t field);
+
+/* The items, all texts of 1 to text_max bytes, as record_chars(), into as many
+ * places as the list has; returns their number, 0 if one is refused. */
+size_t record_list_chars(struct record *record, size_t field, size_t text_max,
+                         char **ret_items);
 
 /* Appends the items, all texts of at most text_max bytes, to the list. */
 void record_add_texts(struct record *record, size_t field, size_t text_max,

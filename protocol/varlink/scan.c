@@ -1,17 +1,18 @@
 #include "protocol/varlink/scan.h"
 
+#include "protocol/varlink/plain.h"
 #include "protocol/varlink/utf8.h"
 
 #include <errno.h>
-#include <string.h>
+#include <stdlib.h>
 
 /*
  * Theory of Operation
  *
- * One pass, no recursion: a stack of open objects and arrays, at most
- * SCAN_DEPTH_MAX high.  Each open object keeps where its members' names stand
- * in the text, so that a name can be compared with those before it; because
- * names and their number are bounded, this stays linear in the length.
+ * One pass, no recursion: a stack of open objects and lists, at most
+ * SCAN_DEPTH_MAX high.  A member's name is compared with those before it in
+ * the row; because names and their number are bounded, this stays linear in
+ * the length.
  *
  *   value    scalar  -> closers
  *            '{' '[' -> pushed; empty: closers, else the first value
@@ -19,33 +20,37 @@
  *            '}' ']' -> popped; closers again, or the end at height 0
  *
  * Names may not contain escapes, since then equal names could look different.
+ * A string is never longer than what is written of it, so it is put together
+ * where it stands.
  */
 
-struct level {
-	bool is_object;
-	size_t key_count;
-	struct bytes keys[SCAN_KEYS_MAX];
-};
-
 struct scanner {
-	const uint8_t *next;
-	const uint8_t *end;
-	bool failed;
+	uint8_t *next;
+	const uint8_t *end; /* there is a NUL, which is nowhere valid */
+	int error;
+	struct json_row *row;
+	const char *name; /* of the value that comes next; NULL: none */
+	uint32_t name_len;
 	size_t string_count;
 	size_t depth;
-	struct level levels[SCAN_DEPTH_MAX];
+	size_t open[SCAN_DEPTH_MAX]; /* where in the row */
 };
 
-/* The next byte, or NUL (which is nowhere valid) at the end. */
+static void fail(struct scanner *s)
+{
+	if (!s->error)
+		s->error = -EBADMSG;
+}
+
 static uint8_t peek(const struct scanner *s)
 {
-	return s->next < s->end ? *s->next : '\0';
+	return *s->next;
 }
 
 static void skip_space(struct scanner *s)
 {
-	while (s->next < s->end && (*s->next == ' ' || *s->next == '\t' ||
-	                            *s->next == '\n' || *s->next == '\r'))
+	while (peek(s) == ' ' || peek(s) == '\t' || peek(s) == '\n' ||
+	       peek(s) == '\r')
 		s->next++;
 }
 
@@ -60,157 +65,252 @@ static bool take(struct scanner *s, char c)
 static void expect(struct scanner *s, char c)
 {
 	if (!take(s, c))
-		s->failed = true;
+		fail(s);
 }
 
-static unsigned int take_hex_digit(struct scanner *s)
-{
-	uint8_t c = peek(s);
+/* ---- the row ---- */
 
-	s->next += s->next < s->end ? 1 : 0;
-	if (c >= '0' && c <= '9')
-		return c - (unsigned int)'0';
-	if (c >= 'a' && c <= 'f')
-		return c - (unsigned int)'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - (unsigned int)'A' + 10;
-	s->failed = true;
+static int grow(struct json_row *row)
+{
+	struct json_value *values = reallocarray(row->values, row->capacity * 2,
+	                                         sizeof(*row->values));
+
+	if (!values)
+		return -ENOMEM;
+	row->values = values;
+	row->capacity *= 2;
 	return 0;
 }
 
-static unsigned int take_hex4(struct scanner *s)
+/* NULL when there is no memory.  Good until the next one is added. */
+static struct json_value *add_value(struct scanner *s, enum json_kind kind)
 {
-	unsigned int unit = 0;
+	struct json_row *row = s->row;
+	struct json_value *value;
+
+	if (row->count == row->capacity && grow(row) < 0) {
+		s->error = -ENOMEM;
+		return NULL;
+	}
+	if (s->depth > 0)
+		row->values[s->open[s->depth - 1]].count++;
+	value = &row->values[row->count++];
+	*value = (struct json_value){
+		.kind = kind,
+		.size = 1,
+		.name = s->name,
+		.name_len = s->name_len,
+	};
+	s->name = NULL;
+	s->name_len = 0;
+	return value;
+}
+
+static void add_number(struct scanner *s, enum json_kind kind, int64_t number)
+{
+	struct json_value *value = add_value(s, kind);
+
+	if (value)
+		value->number = number;
+}
+
+static struct json_value *innermost(const struct scanner *s)
+{
+	return &s->row->values[s->open[s->depth - 1]];
+}
+
+/* ---- strings ---- */
+
+static uint32_t take_hex_digit(struct scanner *s)
+{
+	uint8_t c = *s->next;
+
+	if (c >= '0' && c <= '9') {
+		s->next++;
+		return c - (uint32_t)'0';
+	}
+	c |= 0x20; /* to lower case, where it is a letter */
+	if (c >= 'a' && c <= 'f') {
+		s->next++;
+		return c - (uint32_t)'a' + 10;
+	}
+	fail(s);
+	return 0;
+}
+
+static uint32_t take_hex4(struct scanner *s)
+{
+	uint32_t unit = 0;
 
 	for (int i = 0; i < 4; i++)
 		unit = unit << 4 | take_hex_digit(s);
 	return unit;
 }
 
-static void scan_unicode_escape(struct scanner *s)
+/* The character of \uXXXX, perhaps of two such. */
+static uint32_t take_unicode_escape(struct scanner *s)
 {
-	unsigned int unit = take_hex4(s);
+	uint32_t unit = take_hex4(s), low;
 
-	if (unit >= 0xd800 && unit <= 0xdbff) {
-		unsigned int low;
-
-		expect(s, '\\');
-		expect(s, 'u');
-		low = take_hex4(s);
-		if (low < 0xdc00 || low > 0xdfff)
-			s->failed = true;
-		return;
-	}
 	if (unit == 0 || (unit >= 0xdc00 && unit <= 0xdfff))
-		s->failed = true;
+		fail(s);
+	if (unit < 0xd800 || unit > 0xdbff)
+		return unit;
+	expect(s, '\\');
+	expect(s, 'u');
+	low = take_hex4(s);
+	if (low < 0xdc00 || low > 0xdfff)
+		fail(s);
+	return 0x10000 + ((unit & 0x3ff) << 10) + (low & 0x3ff);
 }
 
-static void scan_escape(struct scanner *s)
+/* After the backslash. */
+static uint8_t *take_escape(struct scanner *s, uint8_t *out)
 {
+	static const char escapes[] = "\"\\/bfnrt";
+	static const char meanings[] = "\"\\/\b\f\n\r\t";
 	uint8_t c = peek(s);
+	const char *at = c != '\0' ? strchr(escapes, c) : NULL;
 
-	s->next += s->next < s->end ? 1 : 0;
-	if (c == 'u') {
-		scan_unicode_escape(s);
-	} else if (c == '\0' || !strchr("\"\\/bfnrt", c)) {
-		s->failed = true;
+	if (at) {
+		s->next++;
+		*out++ = (uint8_t)meanings[at - escapes];
+	} else if (take(s, 'u')) {
+		uint32_t character = take_unicode_escape(s);
+
+		if (!s->error)
+			out += utf8_put(character, out);
+	} else {
+		fail(s);
 	}
+	return out;
 }
 
-/* One character of a string that is not its closing quote. */
-static void scan_char(struct scanner *s, bool may_escape)
+/* The plain bytes that follow, to out. */
+static uint8_t *take_plain(struct scanner *s, uint8_t *out)
+{
+	size_t len = plain_len(s->next, (size_t)(s->end - s->next));
+
+	if (out != s->next)
+		memmove(out, s->next, len);
+	s->next += len;
+	return out + len;
+}
+
+/* One character that is neither plain nor the closing quote. */
+static uint8_t *take_char(struct scanner *s, uint8_t *out, bool may_escape)
 {
 	size_t len;
 
-	if (*s->next == '\\') {
+	if (peek(s) == '\\') {
 		s->next++;
-		if (!may_escape) {
-			s->failed = true;
-		} else {
-			scan_escape(s);
-		}
-		return;
+		if (may_escape)
+			return take_escape(s, out);
+		fail(s);
+		return out;
 	}
-
-	len = utf8_char_len(s->next, (size_t)(s->end - s->next));
-	if (*s->next < 0x20 || len == 0)
-		s->failed = true;
+	len = s->next < s->end
+	              ? utf8_char_len(s->next, (size_t)(s->end - s->next))
+	              : 0;
+	if (len < 2) { /* a control character, or no character */
+		fail(s);
+		return out;
+	}
+	memmove(out, s->next, len);
 	s->next += len;
+	return out + len;
 }
 
-/* Nearly all of a text, and so worth a loop without calls. */
-static void skip_plain(struct scanner *s)
+/* With its NUL; NULL on failure. */
+static char *scan_string(struct scanner *s, bool may_escape, size_t *ret_len)
 {
-	const uint8_t *at = s->next;
-
-	while (at < s->end && *at >= 0x20 && *at < 0x80 && *at != '"' &&
-	       *at != '\\')
-		at++;
-	s->next = at;
-}
-
-static struct bytes scan_string(struct scanner *s, bool may_escape)
-{
-	const uint8_t *start;
+	uint8_t *start, *out;
 
 	expect(s, '"');
 	start = s->next;
 	if (++s->string_count > SCAN_STRINGS_MAX)
-		s->failed = true;
-	skip_plain(s);
-	while (!s->failed && s->next < s->end && *s->next != '"') {
-		scan_char(s, may_escape);
-		skip_plain(s);
+		fail(s);
+	out = take_plain(s, start);
+	while (!s->error && peek(s) != '"') {
+		out = take_char(s, out, may_escape);
+		out = take_plain(s, out);
 	}
-	expect(s, '"');
-	if (s->failed)
-		return (struct bytes){ NULL, 0 };
-	return (struct bytes){ start, (size_t)(s->next - start) - 1 };
+	if (s->error)
+		return NULL;
+	s->next++;
+	*out = '\0';
+	*ret_len = (size_t)(out - start);
+	return (char *)start;
 }
 
 static void scan_key(struct scanner *s)
 {
-	struct level *level = &s->levels[s->depth - 1];
-	struct bytes key;
+	const struct json_value *object = innermost(s), *member;
+	const char *name;
+	size_t len = 0;
 
 	skip_space(s);
-	key = scan_string(s, false);
-	if (key.len > SCAN_KEY_MAX || level->key_count == SCAN_KEYS_MAX)
-		s->failed = true;
-	if (s->failed)
+	name = scan_string(s, false, &len);
+	if (len > SCAN_KEY_MAX || object->count == SCAN_KEYS_MAX)
+		fail(s);
+	if (s->error)
 		return;
 
-	for (size_t i = 0; i < level->key_count; i++) {
-		if (bytes_equal(level->keys[i], key))
-			s->failed = true;
+	member = json_first(object);
+	for (uint32_t i = 0; i < object->count; i++) {
+		if (member->name_len == len &&
+		    memcmp(member->name, name, len) == 0)
+			fail(s);
+		member = json_after(member);
 	}
-	level->keys[level->key_count++] = key;
+	s->name = name;
+	s->name_len = (uint32_t)len;
 	skip_space(s);
 	expect(s, ':');
 }
 
+/* ---- values ---- */
+
 static void scan_integer(struct scanner *s)
 {
-	const uint8_t *start;
+	const bool is_negative = take(s, '-');
+	const uint8_t *start = s->next;
+	int64_t number = 0;
 
-	(void)take(s, '-');
-	start = s->next;
-	while (s->next < s->end && *s->next >= '0' && *s->next <= '9')
-		s->next++;
+	while (*s->next >= '0' && *s->next <= '9' &&
+	       s->next - start <= SCAN_DIGITS_MAX)
+		number = 10 * number + (*s->next++ - '0');
 	if (s->next == start || s->next - start > SCAN_DIGITS_MAX ||
-	    (*start == '0' && s->next - start > 1))
-		s->failed = true;
+	    (*start == '0' && s->next - start > 1)) {
+		fail(s);
+		return;
+	}
+	add_number(s, JSON_INT, is_negative ? -number : number);
 }
 
-static void scan_word(struct scanner *s, const char *word)
+static void scan_word(struct scanner *s, const char *word, enum json_kind kind,
+                      int64_t number)
 {
 	size_t len = strlen(word);
 
 	if ((size_t)(s->end - s->next) < len ||
 	    memcmp(s->next, word, len) != 0) {
-		s->failed = true;
-	} else {
-		s->next += len;
+		fail(s);
+		return;
+	}
+	s->next += len;
+	add_number(s, kind, number);
+}
+
+static void scan_text_value(struct scanner *s)
+{
+	size_t len;
+	char *text = scan_string(s, true, &len);
+	struct json_value *value = text ? add_value(s, JSON_TEXT) : NULL;
+
+	if (value) {
+		value->text = text;
+		value->count = (uint32_t)len;
 	}
 }
 
@@ -218,16 +318,16 @@ static void scan_scalar(struct scanner *s)
 {
 	switch (peek(s)) {
 	case '"':
-		(void)scan_string(s, true);
+		scan_text_value(s);
 		break;
 	case 't':
-		scan_word(s, "true");
+		scan_word(s, "true", JSON_BOOL, 1);
 		break;
 	case 'f':
-		scan_word(s, "false");
+		scan_word(s, "false", JSON_BOOL, 0);
 		break;
 	case 'n':
-		scan_word(s, "null");
+		scan_word(s, "null", JSON_NULL, 0);
 		break;
 	default:
 		scan_integer(s);
@@ -235,24 +335,24 @@ static void scan_scalar(struct scanner *s)
 	}
 }
 
-/* Opens an object or array.  True if it is empty, and so a whole value. */
+/* Opens an object or list.  True if it is empty, and so a whole value. */
 static bool scan_opener(struct scanner *s, bool is_object)
 {
-	struct level *level;
+	const size_t at = s->row->count;
 
 	s->next++;
 	if (s->depth == SCAN_DEPTH_MAX) {
-		s->failed = true;
+		fail(s);
 		return false;
 	}
+	if (!add_value(s, is_object ? JSON_OBJECT : JSON_LIST))
+		return false;
 
 	skip_space(s);
 	if (take(s, is_object ? '}' : ']'))
 		return true;
 
-	level = &s->levels[s->depth++];
-	level->is_object = is_object;
-	level->key_count = 0;
+	s->open[s->depth++] = at;
 	if (is_object)
 		scan_key(s);
 	return false;
@@ -261,30 +361,27 @@ static bool scan_opener(struct scanner *s, bool is_object)
 /* After a value: closes what ends here, or goes to the next value. */
 static void scan_closers(struct scanner *s)
 {
-	while (!s->failed && s->depth > 0) {
-		const struct level *level = &s->levels[s->depth - 1];
+	while (!s->error && s->depth > 0) {
+		struct json_value *inner = innermost(s);
+		const bool is_object = inner->kind == JSON_OBJECT;
 
 		skip_space(s);
 		if (take(s, ',')) {
-			if (level->is_object)
+			if (is_object)
 				scan_key(s);
 			return;
 		}
-		expect(s, level->is_object ? '}' : ']');
+		expect(s, is_object ? '}' : ']');
+		inner->size = (uint32_t)(s->row->count - s->open[s->depth - 1]);
 		s->depth--;
 	}
 }
 
-int scan_check(struct bytes text)
+int scan_text(uint8_t *text, size_t len, struct json_row *row)
 {
-	struct scanner s;
+	struct scanner s = { .next = text, .end = text + len, .row = row };
 
-	s.next = text.data;
-	s.end = text.data + text.len;
-	s.failed = false;
-	s.string_count = 0;
-	s.depth = 0;
-
+	row->count = 0;
 	skip_space(&s);
 	if (peek(&s) != '{')
 		return -EBADMSG;
@@ -300,8 +397,10 @@ int scan_check(struct bytes text)
 			scan_scalar(&s);
 			scan_closers(&s);
 		}
-	} while (!s.failed && s.depth > 0);
+	} while (!s.error && s.depth > 0);
 
 	skip_space(&s);
-	return s.failed || s.next != s.end ? -EBADMSG : 0;
+	if (!s.error && s.next != s.end)
+		fail(&s);
+	return s.error;
 }

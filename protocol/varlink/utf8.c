@@ -43,3 +43,32 @@ size_t utf8_char_len(const uint8_t *at, size_t len)
 		return 0;
 	return is_tail(at + 2, want - 2) ? want : 0;
 }
+
+static uint8_t tail(uint32_t character, unsigned shift)
+{
+	return (uint8_t)(0x80 | (character >> shift & 0x3f));
+}
+
+size_t utf8_put(uint32_t character, uint8_t out[4])
+{
+	if (character < 0x80) {
+		out[0] = (uint8_t)character;
+		return 1;
+	}
+	if (character < 0x800) {
+		out[0] = (uint8_t)(0xc0 | character >> 6);
+		out[1] = tail(character, 0);
+		return 2;
+	}
+	if (character < 0x10000) {
+		out[0] = (uint8_t)(0xe0 | character >> 12);
+		out[1] = tail(character, 6);
+		out[2] = tail(character, 0);
+		return 3;
+	}
+	out[0] = (uint8_t)(0xf0 | character >> 18);
+	out[1] = tail(character, 12);
+	out[2] = tail(character, 6);
+	out[3] = tail(character, 0);
+	return 4;
+}

@@ -2,6 +2,7 @@
 # confine.sh - from a confined command no route of the same user leads out
 #
 # usage: confine.sh [BUILD-FOLDER]
+# beside: anything
 . "$(dirname "$0")/../lib/flow.sh"
 . "$(dirname "$0")/../lib/prey.sh"
 . "$(dirname "$0")/../lib/confine.sh"

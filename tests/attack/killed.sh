@@ -5,6 +5,7 @@
 #   TIMES   how often each of the five is killed (20; NIXCACHE_TEST_TRIES=50 has
 #           been run)
 # timeout: 300
+# beside: anything
 . "$(dirname "$0")/../lib/flow.sh"
 . "$(dirname "$0")/../lib/prey.sh"
 prey_begin "$@"

@@ -7,6 +7,7 @@
 # existing attack, the first that fails, must be the one that notices.  What
 # another measure covers is tried with both taken away, and the line says so.
 # timeout: 300
+# beside: anything
 . "$(dirname "$0")/../lib/tap.sh"
 
 root=$(cd "$(dirname "$0")/../.." && pwd)

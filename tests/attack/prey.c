@@ -169,22 +169,21 @@ static void put_signing_key(struct buffer *out, const struct vault_rig *rig,
 	put_windows(out, "base64", text, TEXT_WINDOW);
 }
 
-/* The key of the day, as two states of SHA-256. */
+/* The key of the day, as two states of SHA-256, which begin with their eight
+ * words. */
 static void put_day_key(struct buffer *out, const struct vault_rig *rig)
 {
-	crypto_auth_hmacsha256_state state;
 	char date[SIGV4_DATE_LEN + 1];
 	struct sigv4_key key;
 
 	sigv4_format_date(time(NULL) - 30, date);
 	sigv4_key_derive(&key, bytes_of_text(rig->texts[2]), date,
 	                 "eu-central-1", "s3");
-	memcpy(&state, key.state, sizeof(state));
 	put_windows(out, "day-key-inner",
-	            (struct bytes){ (uint8_t *)state.ictx.state, 32 },
+	            (struct bytes){ key.mac.inner.state, SHA256_LEN },
 	            BINARY_WINDOW);
 	put_windows(out, "day-key-outer",
-	            (struct bytes){ (uint8_t *)state.octx.state, 32 },
+	            (struct bytes){ key.mac.outer.state, SHA256_LEN },
 	            BINARY_WINDOW);
 }
 

@@ -2,6 +2,7 @@
 # unsafe_starts.sh - where the keys could be read, the agent refuses or says so
 #
 # usage: unsafe_starts.sh [BUILD-FOLDER]
+# beside: anything
 . "$(dirname "$0")/../lib/flow.sh"
 . "$(dirname "$0")/../lib/prey.sh"
 prey_user "$@"

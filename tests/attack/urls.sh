@@ -2,6 +2,7 @@
 # urls.sh - no URL leads outside the bucket, the prefix or the names of objects
 #
 # usage: urls.sh [BUILD-FOLDER]
+# beside: anything
 . "$(dirname "$0")/../lib/flow.sh"
 . "$(dirname "$0")/../lib/prey.sh"
 prey_begin "$@"

@@ -2,6 +2,7 @@
 
 usage: fill.py pool SEED              the pool, to standard output
        fill.py path NAME SIZE POOL OUT
+       fill.py noise NAME SIZE OUT      one file that nothing shrinks
 
 The pool is text of made-up words with stretches of noise between, so large
 that zstd's window (2 MiB at level 3) rarely sees a piece twice.  A path is a
@@ -55,7 +56,17 @@ def make_path(name, size, pool_path, out):
         fill_file(f"{folder}/file-{i}", high - low, pool, rng)
 
 
+def make_noise(name, size, out):
+    rng = random.Random("noise " + name)
+    os.mkdir(out)
+    with open(out + "/layer", "wb") as f:
+        for _ in range(0, size, 1 << 20):
+            f.write(rng.randbytes(1 << 20))
+
+
 if sys.argv[1] == "pool":
     make_pool(sys.argv[2])
+elif sys.argv[1] == "noise":
+    make_noise(sys.argv[2], int(sys.argv[3]), sys.argv[4])
 else:
     make_path(sys.argv[2], int(sys.argv[3]), sys.argv[4], sys.argv[5])

@@ -1,5 +1,7 @@
 #include "tests/bench/http_head.h"
 
+#include "protocol/base/text.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -103,4 +105,22 @@ bool http_head_query(const struct http_head *head, const char *name,
 		return true;
 	}
 	return false;
+}
+
+void http_decode(char *value)
+{
+	char *out = value;
+
+	while (*value) {
+		uint8_t byte;
+
+		if (*value == '%' && strlen(value) > 2 &&
+		    text_unhex(value + 1, 2, &byte, 1) == 0) {
+			*out++ = (char)byte;
+			value += 3;
+		} else {
+			*out++ = *value++;
+		}
+	}
+	*out = '\0';
 }

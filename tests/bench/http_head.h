@@ -22,3 +22,6 @@ must_check int http_head_parse(struct bytes bytes, struct http_head *ret_head);
  * stands behind it, not decoded and cut if it is long. */
 bool http_head_query(const struct http_head *head, const char *name,
                      char *value, size_t value_size);
+
+/* Takes the percent-encoding out of a value, in place. */
+void http_decode(char *value);

@@ -1,39 +1,36 @@
-/* An HTTP server that takes what it is given: the same target for nixcache,
- * to which it is an S3 bucket, and for nix copy, to which it is a folder.
+/* An S3 server that is no bottleneck: it takes what it is given, looks at no
+ * signature, and keeps of large objects only the size.  To nix copy over HTTP
+ * it is a server of files.
  *
- *   put_server FOLDER
+ *   put_server LOG [KEEP]
  *
- * Prints its port.  Looks at no signature, keeps objects as files.  One thread
- * a connection; ends with its input, so that it outlives nobody. */
-#include "protocol/base/cleanup.h"
+ * Prints its port; writes "METHOD PATH STATUS" to LOG before it answers, as
+ * haproxy does in the tests.  KEEP: bodies up to so many bytes are kept (64 KiB
+ * unless said).  GET / answers how many bytes of bodies have ever come.  One
+ * thread a connection; ends with its input, so that it outlives nobody. */
 #include "protocol/base/fd.h"
 #include "tests/bench/http_head.h"
-#include "tests/bench/object_folder.h"
+#include "tests/bench/incoming.h"
+#include "tests/bench/s3_answer.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/sendfile.h>
 #include <sys/socket.h>
 
-#define BACKLOG     128
-#define UPLOAD_NAME 32
-#define ANSWER_MAX  1024
-#define NO_UPLOADS                                                     \
-	"<ListMultipartUploadsResult><IsTruncated>false</IsTruncated>" \
-	"</ListMultipartUploadsResult>"
+#define BACKLOG      1024
+#define ANSWER_MAX   1024
+#define KEEP_DEFAULT (64UL * 1024)
 
 struct server {
-	int folder;
+	FILE *log;
 	int listener;
-	atomic_uint uploads;
+	atomic_ullong received;
+	struct store store;
 };
 
 struct connection {
@@ -48,114 +45,87 @@ static int send_text(int fd, const char *text)
 	return fd_write_full(fd, text, strlen(text));
 }
 
-static int answer(int fd, const char *status, const char *body)
+static const char *reason_of(unsigned status)
 {
-	char text[ANSWER_MAX];
-
-	(void)snprintf(text, sizeof(text),
-	               "HTTP/1.1 %s\r\nETag: \"0\"\r\n"
-	               "Content-Length: %zu\r\n\r\n%s",
-	               status, strlen(body), body);
-	return send_text(fd, text);
+	switch (status) {
+	case 200:
+		return "OK";
+	case 204:
+		return "No Content";
+	case 400:
+		return "Bad Request";
+	case 404:
+		return "Not Found";
+	default:
+		return "Internal Server Error";
+	}
 }
 
-/* Whether it could be done decides the answer; a client that has gone ends the
- * connection. */
-static int answer_outcome(int fd, int rc)
+static int send_answer(const struct connection *c, const struct http_head *head,
+                       const struct s3_answer *answer)
 {
-	if (rc == -EPIPE || rc == -ECONNRESET)
-		return rc;
-	if (rc == -ENOENT)
-		return answer(fd, "404 Not Found", "");
-	return rc < 0 ? answer(fd, "500 Internal Server Error", "")
-	              : answer(fd, "200 OK", "");
-}
-
-static int answer_object(const struct connection *c,
-                         const struct http_head *head)
-{
-	cleanup_close int fd = -1;
+	const uint8_t *body = answer->object ? answer->object->body.bytes
+	                                     : answer->own;
+	bool has_body = body && strcmp(head->method, "HEAD") != 0;
 	char text[ANSWER_MAX];
-	off_t left;
-	int rc = object_open(c->server->folder, head->path, &fd, &left);
+	int rc;
 
-	if (rc < 0)
-		return answer_outcome(c->fd, -ENOENT);
 	(void)snprintf(text, sizeof(text),
-	               "HTTP/1.1 200 OK\r\nContent-Length: %lld\r\n\r\n",
-	               (long long)left);
+	               "HTTP/1.1 %u %s\r\n%s%s%sContent-Length: %llu\r\n\r\n",
+	               answer->status, reason_of(answer->status),
+	               answer->etag[0] ? "ETag: \"" : "", answer->etag,
+	               answer->etag[0] ? "\"\r\n" : "",
+	               (unsigned long long)answer->len);
 	rc = send_text(c->fd, text);
-	while (rc == 0 && left > 0 && strcmp(head->method, "GET") == 0) {
-		ssize_t n = sendfile(c->fd, fd, NULL, (size_t)left);
-
-		if (n <= 0)
-			return -EIO;
-		left -= n;
-	}
-	return rc;
+	return rc == 0 && has_body ? fd_write_full(c->fd, body, answer->len)
+	                           : rc;
 }
 
-static int take_put(const struct connection *c, const struct http_head *head,
-                    struct incoming *in)
+static int tell_received(const struct connection *c)
 {
-	char upload[UPLOAD_NAME], part[UPLOAD_NAME];
+	char text[ANSWER_MAX], number[32];
 
-	if (http_head_query(head, "uploadId", upload, sizeof(upload)) &&
-	    http_head_query(head, "partNumber", part, sizeof(part))) {
-		return object_put_part(c->server->folder, upload,
-		                       (unsigned)strtoul(part, NULL, 10), in);
-	}
-	return object_put(c->server->folder, head->path, in);
-}
-
-/* Begins a multipart upload, or puts its parts together. */
-static int take_post(const struct connection *c, const struct http_head *head)
-{
-	char upload[UPLOAD_NAME];
-
-	if (!http_head_query(head, "uploadId", upload, sizeof(upload))) {
-		char body[ANSWER_MAX / 2];
-
-		(void)snprintf(body, sizeof(body),
-		               "<InitiateMultipartUploadResult><UploadId>u%u"
-		               "</UploadId></InitiateMultipartUploadResult>",
-		               atomic_fetch_add(&c->server->uploads, 1));
-		return answer(c->fd, "200 OK", body);
-	}
-	if (object_assemble(c->server->folder, upload, head->path) < 0)
-		return answer_outcome(c->fd, -ENOENT);
-	return answer(c->fd, "200 OK",
-	              "<CompleteMultipartUploadResult>"
-	              "</CompleteMultipartUploadResult>");
+	(void)snprintf(number, sizeof(number), "%llu",
+	               atomic_load(&c->server->received));
+	(void)snprintf(text, sizeof(text),
+	               "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%s",
+	               strlen(number), number);
+	return send_text(c->fd, text);
 }
 
 static int serve_request(const struct connection *c,
                          const struct http_head *head, struct incoming *in)
 {
+	struct store *store = &c->server->store;
+	struct s3_answer answer;
+	struct body body;
 	int rc = 0;
 
 	if (head->expects_continue)
 		rc = send_text(c->fd, "HTTP/1.1 100 Continue\r\n\r\n");
+	if (rc == 0)
+		rc = incoming_take(in, s3_is_kept(store, head), &body);
 	if (rc < 0)
 		return rc;
-	if (strcmp(head->method, "PUT") == 0)
-		return answer_outcome(c->fd, take_put(c, head, in));
-	rc = incoming_skip(in);
-	if (rc < 0)
-		return rc;
-	if (strcmp(head->method, "POST") == 0)
-		return take_post(c, head);
-	if (strcmp(head->method, "DELETE") == 0)
-		return answer(c->fd, "204 No Content", "");
-	if (http_head_query(head, "uploads", NULL, 0))
-		return answer(c->fd, "200 OK", NO_UPLOADS);
-	return answer_object(c, head);
+	if (!head->path[0]) {
+		free(body.bytes);
+		return tell_received(c);
+	}
+	answer = s3_answer(store, head, body);
+	(void)fprintf(c->server->log, "%s /%s %u\n", head->method, head->path,
+	              answer.status);
+	rc = send_answer(c, head, &answer);
+	s3_answer_clear(&answer);
+	return rc;
 }
 
 /* One request.  1: there may be more; 0: the end; -errno. */
 static int serve_next(struct connection *c)
 {
-	struct incoming in = { .socket = c->fd };
+	struct incoming in = {
+		.socket = c->fd,
+		.counter = &c->server->received,
+	};
 	struct http_head head;
 	size_t early;
 	int rc;
@@ -240,18 +210,34 @@ static int listen_loopback(struct server *server, unsigned *ret_port)
 	return 0;
 }
 
+static int open_store(struct server *server, int argc, char **argv)
+{
+	unsigned long keep = KEEP_DEFAULT;
+
+	if (argc == 3)
+		keep = strtoul(argv[2], NULL, 10);
+	object_table_init(&server->store.objects);
+	upload_table_init(&server->store.uploads);
+	server->store.keep_max = keep;
+	server->log = fopen(argv[1], "ae");
+	if (!server->log || setvbuf(server->log, NULL, _IOLBF, BUFSIZ) != 0)
+		return -errno;
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
-	struct server server = { .folder = -1 };
+	struct server server = { .listener = -1 };
 	pthread_t thread;
 	unsigned port = 0;
 	char byte;
 	int rc;
 
-	if (argc != 2)
+	if (argc != 2 && argc != 3)
 		return 2;
-	server.folder = open(argv[1], O_DIRECTORY | O_CLOEXEC);
-	rc = server.folder < 0 ? -errno : listen_loopback(&server, &port);
+	rc = open_store(&server, argc, argv);
+	if (rc == 0)
+		rc = listen_loopback(&server, &port);
 	if (rc < 0) {
 		(void)fprintf(stderr, "put_server: %s\n", strerror(-rc));
 		return 1;

@@ -2,8 +2,10 @@
 # megabytes, few large ones; each refers to up to three earlier ones and to
 # itself.  The same seed makes the same bytes on every machine with this Nix.
 #
-# Contents are pieces of one pool (fill.py), which zstd shrinks to a third.
-{ small ? 262, medium ? 30, big ? 8, giantMiB ? 0, seed ? "0" }:
+# Contents are pieces of one pool (fill.py), which zstd shrinks to a third.  A
+# giant is one path of that kind, noise one that nothing shrinks, as the layers
+# of container images are.
+{ small ? 262, medium ? 30, big ? 8, giantMiB ? 0, noiseMiB ? 0, seed ? "0" }:
 let
   mod = a: b: a - (a / b) * b;
   count = small + medium + big;
@@ -48,6 +50,9 @@ let
     count;
 in
 if giantMiB > 0 then path "giant-1.0" (giantMiB * mib) [ ]
+else if noiseMiB > 0
+then build { name = "noise"; inherit seed; size = toString (noiseMiB * mib); }
+  "/usr/bin/python3 -I $fill noise $seed $size $out"
 else build { name = "top"; inherit all; } ''
   mkdir $out
   for p in $all; do echo $p; done >$out/all

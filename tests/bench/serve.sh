@@ -13,7 +13,7 @@ flow_clean_up() {
 
 adds_max_us=1000
 peak_max_kib=102400
-mib=${NIXCACHE_TEST_MIB:-1024}
+mib=${NIXCACHE_BENCH_MIB:-1024}
 paths=100
 key_make bench-1 || exit
 agent_config "$(agent_s3_cache main "$store_uri")" \

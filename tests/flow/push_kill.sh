@@ -66,6 +66,8 @@ if ((mib > 0)); then
 	check 'killed while a large path is under way' \
 		killed_when KILL new_upload
 	check 'what is in the cache is whole' s3_is_whole
+	# Another one: what the first has left would be gone on with.
+	top=$(nix_seed=other nix_make_closure 1 $mib)
 	check 'interrupted while a large path is under way' \
 		killed_when INT new_upload
 	check 'what is in the cache is still whole' s3_is_whole

@@ -1,30 +1,15 @@
-/* Whatever bytes a client sends: frames, the scanner, json-c and every decoder
- * of a call.  What the scanner lets pass, json-c must understand; what was
+/* Whatever bytes a client sends: frames, the scanner and every decoder of a
+ * call.  What the scanner lets pass, json-c must read as the same; what was
  * decoded and encoded is decoded again as the same. */
 #include "tests/fuzz/fuzz.h"
 
 #include "protocol/varlink/agent_narrow.h"
 #include "protocol/varlink/agent_presign.h"
 #include "protocol/varlink/agent_sign.h"
-#include "protocol/varlink/scan.h"
 #include "protocol/varlink/service.h"
-
-#include <json-c/json.h>
+#include "tests/lib/json_same.h"
 
 #include <errno.h>
-
-static void check_json_c(struct bytes text)
-{
-	struct json_tokener *tokener = json_tokener_new_ex(SCAN_DEPTH_MAX + 1);
-	struct json_object *object;
-
-	MUST(tokener);
-	object = json_tokener_parse_ex(tokener, (const char *)text.data,
-	                               (int)text.len);
-	MUST(json_object_is_type(object, json_type_object));
-	(void)json_object_put(object);
-	json_tokener_free(tokener);
-}
 
 /* What we say is one frame of strict JSON. */
 static struct bytes check_said(const struct buffer *out)
@@ -32,7 +17,7 @@ static struct bytes check_said(const struct buffer *out)
 	struct bytes text = { out->data, out->len - 1 };
 
 	MUST(out->len > 0 && out->data[out->len - 1] == '\0');
-	MUST(scan_check(text) == 0);
+	MUST(json_check(text) == 0);
 	return text;
 }
 
@@ -152,7 +137,7 @@ static void read_call(struct bytes frame)
 	MUST(rc == 0 || rc == -EBADMSG);
 	if (rc < 0)
 		return;
-	MUST(scan_check(frame) == 0);
+	MUST(json_check(frame) == 0);
 	if (agent_method_find(call.method, &method, &error) != CALL_OK)
 		check_refusal(&error);
 	if (agent_method_check_empty(&call, &error) != CALL_OK)
@@ -201,8 +186,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	feed(&reader, bytes, len);
 	feed(&reader, (const uint8_t *)"", 1);
 	while (frame_next(&reader, &frame) > 0) {
-		if (scan_check(frame) == 0)
-			check_json_c(frame);
+		if (json_check(frame) == 0)
+			MUST(json_same(frame));
 		read_call(frame);
 	}
 	return 0;

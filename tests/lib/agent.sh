@@ -15,7 +15,7 @@ agent_home() {
 	agent_work=$1
 	export HOME=$1 XDG_RUNTIME_DIR=$1/run XDG_CONFIG_HOME=$1/config
 	unset NIXCACHE_AGENT_SOCK NIXCACHE_AGENT_PID NIXCACHE_CONFIG \
-		NIXCACHE_STORE
+		NIXCACHE_STORE XDG_STATE_HOME
 	agent_conf=$XDG_CONFIG_HOME/nixcache/nixcache.conf
 	agent_socket=$XDG_RUNTIME_DIR/nixcache/agent.sock
 }

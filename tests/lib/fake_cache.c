@@ -75,6 +75,8 @@ static void note(struct cache *cache, const struct cache_step *step)
 
 	*s = (struct fake_step){ .step = *step, .submitted_at = ++cache->now };
 	(void)snprintf(s->key, sizeof(s->key), "%s", step->key);
+	(void)snprintf(s->after, sizeof(s->after), "%s",
+	               step->after ? step->after : "");
 	(void)snprintf(s->upload_id, sizeof(s->upload_id), "%s",
 	               step->upload_id ? step->upload_id : "");
 	copy_body(step, s->body);
@@ -106,8 +108,53 @@ static bool still_lent(const struct fake_step *s)
 
 	copy_body(&s->step, body);
 	return strcmp(s->step.key, s->key) == 0 && strcmp(body, s->body) == 0 &&
+	       (!s->step.after || strcmp(s->step.after, s->after) == 0) &&
 	       (!s->step.upload_id ||
 	        strcmp(s->step.upload_id, s->upload_id) == 0);
+}
+
+static void add_object(struct cache_listing *listing, const char *key)
+{
+	struct cache_object *object = &listing->objects[listing->count++];
+
+	object->key = strdup(key);
+	if (!object->key)
+		abort();
+}
+
+/* The page that the step asks for, or the one that its server gives. */
+static struct cache_listing *make_listing(const struct cache *cache,
+                                          const struct fake_step *s)
+{
+	struct cache_listing *listing = calloc(1, sizeof(*listing));
+	size_t max = s->step.page_size, left = 0;
+
+	if (cache->list == FAKE_LIST_SHORT || cache->list == FAKE_LIST_EMPTY)
+		max = cache->list == FAKE_LIST_SHORT;
+	if (!listing)
+		abort();
+	listing->objects = calloc(max + 1, sizeof(*listing->objects));
+	listing->is_gapless = cache->list != FAKE_LIST_UNORDERED;
+	for (size_t i = 0; cache->objects && i < cache->objects->count; i++) {
+		const char *key = cache->objects->items[i];
+
+		if (strncmp(key, s->key, strlen(s->key)) != 0)
+			continue;
+		if (strcmp(key, s->after) <= 0) {
+			if (cache->list != FAKE_LIST_FROM_START)
+				continue;
+			listing->is_gapless = false;
+		}
+		if (listing->count < max &&
+		    (cache->list != FAKE_LIST_UNORDERED || i % 3 != 0)) {
+			add_object(listing, key);
+		} else {
+			left++;
+		}
+	}
+	if (left > 0 || cache->list == FAKE_LIST_EMPTY)
+		listing->token = strdup("more");
+	return listing;
 }
 
 struct cache_result fake_cache_result(struct cache *cache, size_t index,
@@ -132,11 +179,41 @@ struct cache_result fake_cache_result(struct cache *cache, size_t index,
 		(void)snprintf(result.error, sizeof(result.error),
 		               "%s: said a test", s->key);
 	}
+	if (outcome == CACHE_FAILED && s->step.type == CACHE_LIST &&
+	    cache->list == FAKE_LIST_LOCKED)
+		result.exit_status = EXIT_LOCKED;
+	if (outcome == CACHE_OK && s->step.type == CACHE_LIST)
+		result.listing = make_listing(cache, s);
 	if (s->step.type == CACHE_GET && outcome == CACHE_OK) {
 		buffer_init(&result.response, FAKE_CACHE_BODY_MAX);
 		buffer_append_text(&result.response, cache->text);
 	}
 	return result;
+}
+
+static enum cache_outcome decide_list(const struct cache *cache,
+                                      const struct fake_step *s)
+{
+	bool is_first = true;
+
+	for (const struct fake_step *t = cache->steps; t < s; t++)
+		is_first = is_first && t->step.type != CACHE_LIST;
+	return cache->list == FAKE_LIST_REFUSED ||
+	                       cache->list == FAKE_LIST_LOCKED ||
+	                       (cache->list == FAKE_LIST_FIRST_REFUSED &&
+	                        is_first)
+	               ? CACHE_FAILED
+	               : CACHE_OK;
+}
+
+static enum cache_outcome decide_check(struct cache *cache, const char *key,
+                                       unsigned dice)
+{
+	if (cache->objects) {
+		return strings_contain(cache->objects, key) ? CACHE_OK
+		                                            : CACHE_MISSING;
+	}
+	return dice < cache->present_percent ? CACHE_OK : CACHE_MISSING;
 }
 
 static enum cache_outcome decide(struct cache *cache, const struct fake_step *s)
@@ -146,7 +223,9 @@ static enum cache_outcome decide(struct cache *cache, const struct fake_step *s)
 	if (cache->failing_key && strcmp(s->key, cache->failing_key) == 0)
 		return CACHE_FAILED;
 	if (s->step.type == CACHE_CHECK)
-		return dice < cache->present_percent ? CACHE_OK : CACHE_MISSING;
+		return decide_check(cache, s->key, dice);
+	if (s->step.type == CACHE_LIST)
+		return decide_list(cache, s);
 	if (s->step.type == CACHE_GET && !cache->text)
 		return CACHE_MISSING;
 	return s->step.type != CACHE_ABORT && dice < cache->fail_percent
@@ -179,6 +258,11 @@ int cache_next(struct cache *cache, struct cache_result *ret_result)
 		return 1;
 	}
 	abort();
+}
+
+bool cache_is_remote(const struct cache *cache)
+{
+	return !cache->is_folder;
 }
 
 size_t cache_pending(const struct cache *cache)

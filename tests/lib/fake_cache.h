@@ -10,9 +10,22 @@
 
 #define FAKE_CACHE_BODY_MAX 2048
 
+/* How a list is wrong. */
+enum fake_list {
+	FAKE_LIST_HONEST,
+	FAKE_LIST_REFUSED,       /* CACHE_FAILED */
+	FAKE_LIST_LOCKED,        /* likewise: there is no agent to be asked */
+	FAKE_LIST_FROM_START,    /* after is ignored */
+	FAKE_LIST_UNORDERED,     /* a page has any names */
+	FAKE_LIST_SHORT,         /* one name a page, and always a token */
+	FAKE_LIST_EMPTY,         /* none, and always a token */
+	FAKE_LIST_FIRST_REFUSED, /* the first of them only */
+};
+
 struct fake_step {
 	struct cache_step step; /* what it borrows may be gone when answered */
 	char key[128];
+	char after[128];
 	char upload_id[32];
 	char body[FAKE_CACHE_BODY_MAX]; /* its beginning, as text */
 	char etags[256];                /* "a,b," */
@@ -29,12 +42,16 @@ struct cache {
 	unsigned random;
 
 	/* Set by the test. */
-	unsigned fail_percent;    /* of all steps but CHECK and ABORT */
-	unsigned present_percent; /* CHECK: of the objects are there */
-	const char *failing_key;  /* whatever is asked of it; NULL: none */
-	const char *text;         /* what a GET brings; NULL: nothing there */
-	int submit_error;         /* of cache_submit(); 0: none */
-	unsigned raise_after;     /* so many waits comes SIGTERM; 0: never */
+	unsigned fail_percent;         /* of all steps but CHECK and ABORT */
+	unsigned present_percent;      /* CHECK: of the objects are there */
+	const struct strings *objects; /* sorted; what CHECK and LIST find, NULL:
+	                                * CHECK goes by present_percent */
+	enum fake_list list;
+	bool is_folder;
+	const char *failing_key; /* whatever is asked of it; NULL: none */
+	const char *text;        /* what a GET brings; NULL: nothing there */
+	int submit_error;        /* of cache_submit(); 0: none */
+	unsigned raise_after;    /* so many waits comes SIGTERM; 0: never */
 	unsigned waits;
 	unsigned waits_in_vain; /* since the last answer */
 	bool lent_and_lost;     /* a borrowed pointer did not last */

@@ -8,11 +8,12 @@
 #include <string.h>
 
 #define PARTS_MAX 4
+#define PART_LEN  7 /* of each */
 
 struct fake_part {
 	struct pack_part part; /* first: freed by it */
 	struct pack *pack;
-	uint8_t bytes[8];
+	uint8_t bytes[PART_LEN + 1];
 };
 
 struct pack *fake_pack_new(unsigned seed)
@@ -43,8 +44,9 @@ struct pack_part *fake_pack_part(struct pack *pack, unsigned number,
 	               number);
 	fake->part = (struct pack_part){
 		.data = fake->bytes,
-		.len = sizeof(fake->bytes) - 1,
+		.len = PART_LEN,
 		.number = number,
+		.blocks = number,
 		.is_last = is_last,
 	};
 	pack->held++;
@@ -69,18 +71,22 @@ int pack_submit(struct pack *pack, size_t job, const char *path,
 
 	(void)expected_hash;
 	(void)expected_size;
-	(void)start;
 	if (pack->submit_error < 0)
 		return pack->submit_error;
 	if (pack->count == FAKE_PACK_JOBS_MAX)
 		abort();
 	pack->count++;
 	*j = (struct fake_job){ .job = job };
+	if (start)
+		j->start = *start;
 	(void)snprintf(j->path, sizeof(j->path), "%s", path);
-	j->part_count = 1 + fake_cache_random(&pack->random, PARTS_MAX);
+	j->given = j->start.parts;
+	j->part_count =
+		j->given + 1 + fake_cache_random(&pack->random, PARTS_MAX);
 	if (fake_cache_random(&pack->random, 100) < pack->fail_percent) {
-		j->fails_after =
-			1 + fake_cache_random(&pack->random, j->part_count);
+		j->fails_after = j->given + 1 +
+		                 fake_cache_random(&pack->random,
+		                                   j->part_count - j->given);
 	}
 	return 0;
 }
@@ -111,9 +117,14 @@ static void step_job(struct pack *pack, struct fake_job *j,
 		event->type = PACK_PART;
 		event->part = fake_pack_part(pack, j->given,
 		                             j->given == j->part_count);
+		event->part->blocks =
+			j->start.blocks + j->given - j->start.parts;
 	} else {
 		event->type = PACK_DONE;
-		event->file_size = j->part_count;
+		event->has_file_hash = j->start.parts == 0;
+		event->file_size =
+			j->start.bytes +
+			(uint64_t)(j->part_count - j->start.parts) * PART_LEN;
 		j->is_over = true;
 	}
 }

@@ -1,4 +1,5 @@
-/* fake_pack.h - a pack without threads: parts of a few bytes, in random turns
+/* fake_pack.h - a pack without threads: parts of a few bytes, each a block of
+ * the NAR, in random turns
  *
  * A program that links this has no other pack_submit() and so on.
  */
@@ -13,10 +14,11 @@
 struct fake_job {
 	size_t job;
 	char path[256];
-	unsigned part_count; /* it will have */
-	unsigned given;
-	unsigned fails_after; /* so many parts; 0: never */
-	bool is_over;         /* done, failed or cancelled */
+	struct pack_start start; /* zeros: none was given */
+	unsigned part_count;     /* it will have, those before the start too */
+	unsigned given;          /* likewise */
+	unsigned fails_after;    /* at this part; 0: never */
+	bool is_over;            /* done, failed or cancelled */
 	bool is_cancelled;
 };
 

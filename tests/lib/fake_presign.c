@@ -51,6 +51,7 @@ static void note(struct fake_presign *fake, const struct s3_object_request *r)
 	copy(r->upload_id_marker, asked->upload_id_marker,
 	     sizeof(asked->upload_id_marker));
 	copy(r->continuation_token, asked->token, sizeof(asked->token));
+	copy(r->start_after, asked->start_after, sizeof(asked->start_after));
 	asked->max_keys = r->max_keys;
 	asked->if_none_match = r->if_none_match;
 	asked->content_length = r->content_length;

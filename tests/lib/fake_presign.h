@@ -19,6 +19,7 @@ struct fake_asked {
 	char upload_id[64];
 	char upload_id_marker[64];
 	char token[64];
+	char start_after[64];
 	uint32_t max_keys;
 	uint64_t content_length;
 	uint8_t content_md5[S3_MD5_LEN];

@@ -362,6 +362,7 @@ static void carry_out(struct upstream *u, struct order *order)
 	case CACHE_ABORT:
 		abort_upload(u, order);
 		break;
+	case CACHE_FIND_UPLOAD:
 	case CACHE_LIST:
 	case CACHE_DELETE:
 		abort();

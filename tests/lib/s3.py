@@ -5,6 +5,7 @@ usage: s3.py make-bucket BUCKET [--public]
        s3.py deny BUCKET ACTION...          to everybody, such as s3:PutObject
        s3.py put BUCKET KEY FILE
        s3.py put-many BUCKET PREFIX FILE... each under its own name
+       s3.py put-names BUCKET PREFIX        empty ones, names on standard input
        s3.py get|head|delete BUCKET KEY
        s3.py list BUCKET [PREFIX]           size, a tab, key
        s3.py list-uploads BUCKET            upload id, a tab, key
@@ -134,6 +135,20 @@ def put_many(bucket, prefix, *paths):
         put(bucket, prefix + os.path.basename(path), path)
 
 
+def put_names(bucket, prefix, workers=8):
+    """Each worker has a connection of its own: none is open yet."""
+    names = sys.stdin.read().split()
+    children = []
+    for i in range(workers):
+        children.append(os.fork())
+        if children[-1] == 0:
+            for name in names[i::workers]:
+                request("PUT", object_path(bucket, prefix + name))
+            sys.exit(0)
+    if any([os.waitpid(child, 0)[1] for child in children]):
+        sys.exit(1)
+
+
 def get(bucket, key):
     sys.stdout.buffer.write(request("GET", object_path(bucket, key))[1])
 
@@ -198,8 +213,8 @@ def list_uploads(bucket):
 
 
 COMMANDS = {"make-bucket": make_bucket, "deny": deny, "put": put,
-            "put-many": put_many, "get": get, "head": head,
-            "delete": delete, "list": list_objects,
+            "put-many": put_many, "put-names": put_names, "get": get,
+            "head": head, "delete": delete, "list": list_objects,
             "list-uploads": list_uploads, "is-whole": is_whole,
             "presign": presign}
 

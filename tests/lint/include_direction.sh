@@ -53,10 +53,10 @@ tests             : protocol agent client
 libraries='
 curl/    : client/transfer/
 sodium   : agent/vault/ protocol/nix/key.c protocol/nix/key_secret.c protocol/base/text.c protocol/s3/sigv4.c
-openssl/ : protocol/base/digest.c
+openssl/ : protocol/base/digest.c protocol/base/sha256.c
 seccomp  : agent/seal/
 systemd/ : agent/launcher/logind.c
-json-c/  : protocol/varlink/ client/ui/
+json-c/  : tests/
 ini.h    : agent/config
 sqlite3  : client/journal/
 archive  : client/pack/

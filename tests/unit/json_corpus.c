@@ -1,10 +1,9 @@
-/* Reads a folder of documents: y_* must be accepted, n_* must be refused. */
+/* Reads a folder of documents: y_* must be read as json-c reads them, n_* must be
+ * refused. */
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
 #include "protocol/base/text.h"
-#include "protocol/varlink/scan.h"
-
-#include <json-c/json.h>
+#include "tests/lib/json_same.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -31,21 +30,6 @@ static struct bytes read_document(const char *folder, const char *name,
 	return (struct bytes){ out, len < 0 ? 0 : (size_t)len };
 }
 
-/* json-c must understand whatever the scanner lets pass. */
-static bool json_c_accepts(struct bytes text)
-{
-	struct json_tokener *tokener = json_tokener_new_ex(SCAN_DEPTH_MAX + 1);
-	struct json_object *object;
-	bool accepted;
-
-	object = json_tokener_parse_ex(tokener, (const char *)text.data,
-	                               (int)text.len);
-	accepted = json_object_is_type(object, json_type_object);
-	(void)json_object_put(object);
-	json_tokener_free(tokener);
-	return accepted;
-}
-
 /* What ends before its last brace is no document.  The copy has exactly the
  * bytes, so that the sanitizer sees a read beyond them. */
 static bool truncations_are_refused(struct bytes text)
@@ -59,7 +43,7 @@ static bool truncations_are_refused(struct bytes text)
 		if (!copy)
 			return false;
 		memcpy(copy, text.data, len);
-		refused = scan_check((struct bytes){ copy, len }) < 0;
+		refused = json_check((struct bytes){ copy, len }) < 0;
 		free(copy);
 		if (!refused)
 			return false;
@@ -73,9 +57,8 @@ static bool holds(const char *folder, const char *name)
 	struct bytes text = read_document(folder, name, document);
 
 	if (name[0] == 'n')
-		return scan_check(text) < 0;
-	return scan_check(text) == 0 && json_c_accepts(text) &&
-	       truncations_are_refused(text);
+		return json_check(text) < 0;
+	return json_same(text) && truncations_are_refused(text);
 }
 
 static int is_document(const struct dirent *entry)

@@ -10,6 +10,8 @@
 
 #define MIB ((size_t)1024 * 1024)
 
+static const struct pack_start no_start;
+
 static void levels_and_names_are_checked(void)
 {
 	static const struct {
@@ -108,7 +110,7 @@ static void parts_are_cut_at_both_sides_of_each_limit(void)
 		struct budget *b = budget_new(256 * MIB);
 		struct assembly a;
 
-		CHECK(assembly_init(&a) == 0);
+		CHECK(assembly_init(&a, &no_start) == 0);
 		for (size_t k = 0; k < 4 && cases[i].blocks[k]; k++) {
 			CHECK(add_block(&a, b, cases[i].blocks[k],
 			                cases[i].blocks[k + 1] == 0) ==
@@ -120,6 +122,37 @@ static void parts_are_cut_at_both_sides_of_each_limit(void)
 	}
 }
 
+/* However few bytes there were: S3 has them as parts already. */
+static void after_a_start_the_rest_is_parts_too(void)
+{
+	const struct pack_start start = { .blocks = 3, .parts = 2, .bytes = 5 };
+	struct budget *b = budget_new(256 * MIB);
+	struct notes parts = { .first = NULL };
+	struct pack_event end = { .has_file_hash = true };
+	struct region block = { .data = NULL };
+	struct assembly a;
+	struct note *note;
+
+	CHECK(assembly_init(&a, &start) == 0);
+	CHECK(add_block(&a, b, PACK_PART_MIN - 1, false) == 0);
+	CHECK(budget_take(b, region_charge(10)) == 0);
+	CHECK(region_init(&block, b, 10) == 0);
+	memset(block.data, 'x', 10);
+	block.len = 10;
+	CHECK(assembly_add(&a, &block, false, &parts) == 0);
+	note = notes_take(&parts);
+	CHECK(note && note->event.part->number == 3);
+	CHECK(note->event.part->blocks == 5 && !note->event.part->is_last);
+	note_free(note);
+	CHECK(add_block(&a, b, 1, true) == 1);
+	CHECK(assembly_end(&a, &end) == 0);
+	CHECK(!end.has_file_hash);
+	CHECK(end.file_size == 5 + PACK_PART_MIN + 9 + 1);
+	assembly_clear(&a);
+	CHECK(budget_used(b) == 0);
+	budget_release(b);
+}
+
 static void s3s_number_of_parts_is_the_limit(void)
 {
 	struct notes parts = { .first = NULL };
@@ -127,7 +160,7 @@ static void s3s_number_of_parts_is_the_limit(void)
 	struct region block = { .data = NULL };
 	struct assembly a;
 
-	CHECK(assembly_init(&a) == 0);
+	CHECK(assembly_init(&a, &no_start) == 0);
 	a.parts = ASSEMBLY_PARTS_MAX - 1;
 	CHECK(add_block(&a, b, 10, true) == 1);
 	CHECK(budget_take(b, region_charge(10)) == 0);
@@ -164,6 +197,8 @@ int main(void)
 		  a_frame_stands_alone_and_the_same_bytes_give_the_same },
 		{ "parts are cut at both sides of each limit",
 		  parts_are_cut_at_both_sides_of_each_limit },
+		{ "after a start the rest is parts too",
+		  after_a_start_the_rest_is_parts_too },
 		{ "S3's number of parts is the limit",
 		  s3s_number_of_parts_is_the_limit },
 		{ "a budget lends beyond its limit only when all is there",

@@ -74,7 +74,7 @@ static const struct row {
 static void each_row_is_judged(void)
 {
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct audit_line line = { .object = NULL };
+		struct audit_line line = { .tree = NULL };
 		int rc = audit_line_parse(bytes_of_text(rows[i].text), &line);
 
 		if (rc != rows[i].rc || (rc == 0 && line.kind != rows[i].kind))
@@ -106,7 +106,7 @@ static const struct time_row {
 static void times_are_read_strictly(void)
 {
 	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
-		struct audit_line line = { .object = NULL };
+		struct audit_line line = { .tree = NULL };
 		char text[512];
 		int rc;
 
@@ -128,7 +128,7 @@ static void a_line_of_the_greatest_length_is_read_and_no_longer_one(void)
 	static const char head[] = "{" SEQ "," TIME
 				   ",\"event\":\"end\",\"x\":\"";
 	static const char tail[] = "\"," PREV "}";
-	struct audit_line line = { .object = NULL };
+	struct audit_line line = { .tree = NULL };
 	size_t len = AUDIT_LINE_MAX - 1, at = len - (sizeof(tail) - 1);
 
 	memset(text, 'x', sizeof(text));
@@ -151,7 +151,7 @@ static void what_a_call_says_is_there(void)
 		"{\"operation\":\"PutObject\",\"key\":\"nar/x\",\"expires\":1},"
 		"{\"operation\":\"ListObjectsV2\",\"expires\":1},7],"
 		"\"decision\":\"allowed\",\"rule\":\"because\"");
-	struct audit_line line = { .object = NULL };
+	struct audit_line line = { .tree = NULL };
 	struct audit_item item;
 
 	CHECK(audit_line_parse(bytes_of_text(text), &line) == 0);
@@ -182,7 +182,7 @@ static void every_truncation_is_refused(void)
 	rest = buffer_bytes(&rig.log);
 	while (rest.len > 0) {
 		const uint8_t *end = memchr(rest.data, '\n', rest.len);
-		struct audit_line line = { .object = NULL };
+		struct audit_line line = { .tree = NULL };
 		size_t len = (size_t)(end - rest.data);
 
 		CHECK(audit_line_parse((struct bytes){ rest.data, len },

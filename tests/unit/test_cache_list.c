@@ -152,6 +152,70 @@ static void prefix_and_size_of_the_page_are_passed_on(void)
 	}
 }
 
+/* A token says more than where the first page began. */
+static void where_a_list_begins_is_passed_on(void)
+{
+	static const struct http_reply reply = {
+		.answer = STAGE_BODY("200 OK", LIST(OBJECT("nix/cache/nar/a")))
+	};
+	struct cache_step step = { .type = CACHE_LIST,
+		                   .key = "n",
+		                   .after = "nar" };
+
+	for (size_t i = 0; i < 2; i++) {
+		struct cache_result result;
+		struct stage s;
+
+		result = stage_run(&s, &reply, 1, &step);
+		CHECK(result.outcome == CACHE_OK && result.listing->count == 1);
+		CHECK(result.listing->is_gapless);
+		CHECK(strcmp(s.fake->asked[0].prefix, "n") == 0);
+		CHECK(strcmp(s.fake->asked[0].start_after,
+		             step.token ? "" : "nar") == 0);
+		cache_listing_free(result.listing);
+		stage_tear_down(&s);
+		step.token = "t";
+	}
+}
+
+static void only_a_list_in_order_of_what_was_asked_for_is_gapless(void)
+{
+	static const struct {
+		const char *key;
+		const char *after;
+		const char *body;
+		bool is_gapless;
+	} cases[] = {
+		{ "", NULL, LIST(""), true },
+		{ "", NULL, LIST(OBJECT("c/") OBJECT("c/a") OBJECT("c/b")),
+		  true },
+		{ "", NULL, LIST(OBJECT("c/b") OBJECT("c/a")), false },
+		{ "", NULL, LIST(OBJECT("c/a") OBJECT("c/a")), false },
+		{ "", NULL, LIST(OBJECT("b/a") OBJECT("c/b")), false },
+		{ "", "a", LIST(OBJECT("c/a0") OBJECT("c/b")), true },
+		{ "", "a", LIST(OBJECT("c/a") OBJECT("c/b")), false },
+		{ "", "b", LIST(OBJECT("c/a") OBJECT("c/c")), false },
+		{ "n", NULL, LIST(OBJECT("c/n1") OBJECT("c/n2")), true },
+		{ "n", NULL, LIST(OBJECT("c/n1") OBJECT("c/p")), false },
+		{ "n", "n1", LIST(OBJECT("c/n1/") MORE("t")), true },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct s3_listing_request request = {
+			.prefix = "c",
+			.key = cases[i].key,
+			.after = cases[i].after,
+		};
+		struct cache_listing *listing = NULL;
+
+		CHECK(s3_listing_parse(bytes_of_text(cases[i].body), &request,
+		                       &listing) == 0);
+		if (!listing || listing->is_gapless != cases[i].is_gapless)
+			test_fail(__FILE__, __LINE__, cases[i].body);
+		cache_listing_free(listing);
+	}
+}
+
 /* The keys that are left, each ended by a space. */
 static const struct {
 	const char *what;
@@ -364,6 +428,10 @@ int main(void)
 		  a_listing_goes_on_from_page_to_page },
 		{ "prefix and size of the page are passed on",
 		  prefix_and_size_of_the_page_are_passed_on },
+		{ "where a list begins is passed on",
+		  where_a_list_begins_is_passed_on },
+		{ "only a list in order, of what was asked for, is gapless",
+		  only_a_list_in_order_of_what_was_asked_for_is_gapless },
 		{ "what was not asked for is dropped",
 		  what_was_not_asked_for_is_dropped },
 		{ "a list that makes no sense is an error",

@@ -114,6 +114,49 @@ static void everything_is_listed_in_order_at_any_page_size(void)
 	folder_stage_tear_down(&s);
 }
 
+static void a_list_can_begin_behind_a_name(void)
+{
+	struct cache_step step = { .type = CACHE_LIST, .key = "" };
+	struct folder_stage s;
+
+	folder_stage_set_up(&s);
+	store_all(&s);
+	for (size_t i = 0; i < OBJECT_COUNT; i++) {
+		struct cache_result result;
+
+		step.after = objects[i];
+		result = folder_stage_run(&s, &step);
+		CHECK(result.outcome == CACHE_OK && result.listing);
+		CHECK(result.listing->is_gapless);
+		CHECK(result.listing->count == OBJECT_COUNT - 1 - i);
+		for (size_t k = 0; k < OBJECT_COUNT - 1 - i; k++) {
+			CHECK(k < result.listing->count &&
+			      strcmp(result.listing->objects[k].key,
+			             objects[i + 1 + k]) == 0);
+		}
+		cache_listing_free(result.listing);
+	}
+	folder_stage_tear_down(&s);
+}
+
+/* Then the token says where the page begins. */
+static void a_token_counts_more_than_where_it_began(void)
+{
+	struct cache_step step = { .type = CACHE_LIST,
+		                   .key = "",
+		                   .after = objects[0],
+		                   .token = objects[2] };
+	struct cache_result result;
+	struct folder_stage s;
+
+	folder_stage_set_up(&s);
+	store_all(&s);
+	result = folder_stage_run(&s, &step);
+	CHECK(result.listing && result.listing->count == OBJECT_COUNT - 3);
+	cache_listing_free(result.listing);
+	folder_stage_tear_down(&s);
+}
+
 static void a_prefix_chooses(void)
 {
 	struct folder_stage s;
@@ -245,6 +288,10 @@ int main(void)
 	static const struct test tests[] = {
 		{ "everything is listed in order at any page size",
 		  everything_is_listed_in_order_at_any_page_size },
+		{ "a list can begin behind a name",
+		  a_list_can_begin_behind_a_name },
+		{ "a token counts more than where it began",
+		  a_token_counts_more_than_where_it_began },
 		{ "a prefix chooses", a_prefix_chooses },
 		{ "a page tells whether it is the last",
 		  a_page_tells_whether_it_is_the_last },

@@ -80,9 +80,18 @@ static void only_the_32_digits_are_digits(void)
 		bool want = c != 0 && strchr(DIGITS, c) != NULL;
 
 		CHECK((nix32_is_digit((char)c) != 0) == want);
+		CHECK((nix32_value((char)c) >= 0) == want);
 		memcpy(text, samples[1].text, sizeof(text));
 		text[7] = (char)c;
 		CHECK(nix32_decode(text, 32, out, 20) == (want ? 0 : -EINVAL));
+	}
+}
+
+static void digits_and_values_agree(void)
+{
+	for (unsigned value = 0; value < 32; value++) {
+		CHECK(nix32_digit(value) == DIGITS[value]);
+		CHECK(nix32_value(DIGITS[value]) == (int)value);
 	}
 }
 
@@ -124,6 +133,7 @@ int main(void)
 		  only_the_right_length_is_read },
 		{ "only the 32 digits are digits",
 		  only_the_32_digits_are_digits },
+		{ "digits and values agree", digits_and_values_agree },
 		{ "a bit beyond the bytes is refused",
 		  a_bit_beyond_the_bytes_is_refused },
 		{ "a failure leaves the result alone",

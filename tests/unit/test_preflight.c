@@ -15,16 +15,29 @@ static struct agent_cache config(void)
 		                     .priority = -1 };
 }
 
-/* What preflight_check() says of a cache with that nix-cache-info. */
-static int check(const char *text, bool *ret_is_missing, char why[512])
+/* What is said of what comes of the step. */
+static int judge(struct cache *cache, bool *ret_is_missing, char why[512])
 {
 	const struct agent_cache mine = config();
+	const struct cache_step step = preflight_step();
+	struct cache_result result;
+	int rc;
+
+	CHECK(cache_run(cache, &step, &result) == 0);
+	rc = preflight_judge(&result, &mine, ret_is_missing, why, 512);
+	buffer_clear(&result.response);
+	return rc;
+}
+
+/* What is said of a cache with that nix-cache-info. */
+static int check(const char *text, bool *ret_is_missing, char why[512])
+{
 	struct cache *cache = fake_cache_new(1);
 	int rc;
 
 	why[0] = '\0';
 	cache->text = text;
-	rc = preflight_check(cache, &mine, ret_is_missing, why, 512);
+	rc = judge(cache, ret_is_missing, why);
 	CHECK(cache->count == 1 && cache->steps[0].step.type == CACHE_GET);
 	CHECK(strcmp(cache->steps[0].key, "nix-cache-info") == 0);
 	CHECK((rc != 0) == (why[0] != '\0'));
@@ -86,16 +99,13 @@ static void a_cache_that_fails_says_how(void)
 	char why[512];
 
 	cache->failing_key = "nix-cache-info";
-	CHECK(preflight_check(cache, &mine, &is_missing, why, sizeof(why)) ==
-	      EXIT_FAILED);
+	CHECK(judge(cache, &is_missing, why) == EXIT_FAILED);
 	CHECK(strcmp(why, "nix-cache-info: said a test") == 0);
 	CHECK(preflight_make(cache, &mine, why, sizeof(why)) == EXIT_FAILED);
 	CHECK(strcmp(why, "nix-cache-info: said a test") == 0);
 	cache->submit_error = -ENOMEM;
-	CHECK(preflight_check(cache, &mine, &is_missing, why, sizeof(why)) ==
-	      EXIT_FAILED);
-	CHECK(strncmp(why, "mine: ", 6) == 0);
 	CHECK(preflight_make(cache, &mine, why, sizeof(why)) == EXIT_FAILED);
+	CHECK(strncmp(why, "mine: ", 6) == 0);
 	fake_cache_free(cache);
 }
 

@@ -1,5 +1,6 @@
 /* The documents of tests/data/json are read by json_corpus.c; here are the
  * limits that would make large files, and the writer that must please it. */
+#include "tests/lib/json_same.h"
 #include "tests/lib/test.h"
 
 #include "protocol/varlink/json_write.h"
@@ -7,13 +8,14 @@
 #include "protocol/varlink/utf8.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #define TEXT_MAX ((size_t)2 * 1024 * 1024)
 
-static int scan_text(const char *text)
+static int scan_string(const char *text)
 {
-	return scan_check(bytes_of_text(text));
+	return json_check(bytes_of_text(text));
 }
 
 static int scan_strings(size_t count)
@@ -25,7 +27,7 @@ static int scan_strings(size_t count)
 	for (size_t i = 0; i + 1 < count; i++)
 		buffer_append_text(&b, i > 0 ? ",\"\"" : "\"\"");
 	buffer_append_text(&b, "]}");
-	return scan_check(buffer_bytes(&b));
+	return json_check(buffer_bytes(&b));
 }
 
 static void strings_are_counted_names_included(void)
@@ -45,7 +47,7 @@ static int scan_members(size_t count)
 		buffer_append_format(&b, "\"k%zu\":0", i);
 	}
 	buffer_append_char(&b, '}');
-	return scan_check(buffer_bytes(&b));
+	return json_check(buffer_bytes(&b));
 }
 
 static void members_are_counted(void)
@@ -65,17 +67,17 @@ static void the_last_member_may_repeat_none_of_the_others(void)
 		for (size_t i = 0; i + 1 < SCAN_KEYS_MAX; i++)
 			buffer_append_format(&b, "\"k%zu\":0,", i);
 		buffer_append_format(&b, "\"k%zu\":0}", twin);
-		CHECK(scan_check(buffer_bytes(&b)) == -EBADMSG);
+		CHECK(json_check(buffer_bytes(&b)) == -EBADMSG);
 	}
 }
 
 static void an_object_forgets_its_members_when_it_ends(void)
 {
-	CHECK(scan_text("{\"x\":[{\"a\":1},{\"a\":1},{\"b\":1,\"a\":1}]}") ==
+	CHECK(scan_string("{\"x\":[{\"a\":1},{\"a\":1},{\"b\":1,\"a\":1}]}") ==
 	      0);
-	CHECK(scan_text("{\"a\":{\"a\":1},\"b\":{\"a\":1}}") == 0);
-	CHECK(scan_text("{\"a\":{\"b\":1},\"a\":1}") == -EBADMSG);
-	CHECK(scan_text("{\"b\":{\"a\":1,\"c\":[{}]},\"c\":0,\"b\":0}") ==
+	CHECK(scan_string("{\"a\":{\"a\":1},\"b\":{\"a\":1}}") == 0);
+	CHECK(scan_string("{\"a\":{\"b\":1},\"a\":1}") == -EBADMSG);
+	CHECK(scan_string("{\"b\":{\"a\":1,\"c\":[{}]},\"c\":0,\"b\":0}") ==
 	      -EBADMSG);
 }
 
@@ -86,7 +88,7 @@ static void every_byte_value_in_a_string_is_judged(void)
 			           '"', (uint8_t)c, '"', '}' };
 		bool is_plain = c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
 
-		CHECK((scan_check((struct bytes){ text, sizeof(text) }) == 0) ==
+		CHECK((json_check((struct bytes){ text, sizeof(text) }) == 0) ==
 		      is_plain);
 	}
 }
@@ -100,7 +102,7 @@ static void every_byte_value_after_an_integer_is_judged(void)
 		bool is_fine = (c >= '0' && c <= '9') || c == ' ' ||
 		               c == '\t' || c == '\r' || c == '\n';
 
-		CHECK((scan_check((struct bytes){ text, sizeof(text) }) == 0) ==
+		CHECK((json_check((struct bytes){ text, sizeof(text) }) == 0) ==
 		      is_fine);
 	}
 }
@@ -137,7 +139,42 @@ static void whatever_is_written_can_be_read(void)
 		json_put_text_member(&b, "k", (struct bytes){ text, 3 });
 		buffer_append_char(&b, '}');
 		CHECK(buffer_end(&b) == 0);
-		CHECK(scan_check(buffer_bytes(&b)) == 0);
+		CHECK(json_check(buffer_bytes(&b)) == 0);
+	}
+}
+
+/* Every escape, next to everything that is none, at each place in a word. */
+static void escapes_are_read_as_json_c_reads_them(void)
+{
+	static const char *const pieces[] = {
+		"\\n",
+		"\\\"",
+		"\\\\",
+		"\\/",
+		"\\u0041",
+		"\\u00e9",
+		"\\u20AC",
+		"\\ud83d\\uDE00",
+		"a",
+		"abcdefghijklmno",
+		"\xc3\xa9",
+		"\xe2\x82\xac",
+		"\x7f",
+		"\\u007f",
+		"\xf0\x9f\x98\x80",
+		"\\u07ff",
+	};
+	const size_t count = sizeof(pieces) / sizeof(pieces[0]);
+
+	for (size_t i = 0; i < 8 * count * count; i++) {
+		char text[128];
+
+		(void)snprintf(text, sizeof(text),
+		               "{\"k\":[\"%.*s%s%s\",-0,true],\"l\":{\"m\":"
+		               "null}}",
+		               (int)(i % 8), "1234567", pieces[i / 8 % count],
+		               pieces[i / 8 / count]);
+		CHECK(json_same(bytes_of_text(text)));
 	}
 }
 
@@ -173,6 +210,8 @@ int main(void)
 		{ "every byte value after an integer is judged",
 		  every_byte_value_after_an_integer_is_judged },
 		{ "UTF-8 is what RFC 3629 says", utf8_is_what_rfc_3629_says },
+		{ "escapes are read as json-c reads them",
+		  escapes_are_read_as_json_c_reads_them },
 		{ "whatever is written can be read",
 		  whatever_is_written_can_be_read },
 		{ "text is escaped and mended", text_is_escaped_and_mended },

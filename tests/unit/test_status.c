@@ -1,3 +1,4 @@
+#include "agent/door/pace.h"
 #include "agent/door/status.h"
 #include "protocol/base/fd.h"
 #include "protocol/varlink/agent_status.h"
@@ -44,6 +45,7 @@ static void hall_open(struct hall *hall)
 	};
 	CHECK(audit_new(&hall->start.audit, &hall->door->audit) == 0);
 	CHECK(witness_new("auto", &hall->door->witness) == 0);
+	CHECK(pace_book_new(&hall->door->paces) == 0);
 }
 
 /* Writes the reply and reads it as a client does. */
@@ -70,6 +72,7 @@ static void hall_close(struct hall *hall)
 		strings_clear(&hall->loaded[i]);
 	audit_free(hall->door->audit);
 	witness_free(hall->door->witness);
+	pace_book_free(hall->door->paces);
 	free(hall->door);
 }
 

@@ -23,6 +23,7 @@ struct desk {
 	struct door_rig rig;
 	struct door *door;
 	struct work work;
+	struct buffer reply;
 };
 
 static void desk_open(struct desk *desk, enum agent_method method)
@@ -35,12 +36,21 @@ static void desk_open(struct desk *desk, enum agent_method method)
 	desk->door->references =
 		calloc(WIRE_REFERENCES_MAX, sizeof(*desk->door->references));
 	vault_link_init(&desk->door->vault);
+	buffer_init(&desk->reply, VARLINK_FRAME_MAX);
 	desk->work = (struct work){ .method = method, .id = 0x1234 };
 }
 
 static void desk_close(struct desk *desk)
 {
+	struct sign_call *sign = &desk->work.sign;
+
+	/* Those of a call that was decoded are borrowed. */
+	for (size_t i = 0; i < sign->count; i++) {
+		free(sign->paths[i].store_path);
+		strings_clear(&sign->paths[i].references);
+	}
 	work_clear(&desk->work);
+	buffer_clear(&desk->reply);
 	vault_link_detach(&desk->door->vault);
 	free(desk->door->references);
 	free(desk->door);
@@ -88,7 +98,6 @@ static void good_paths_are_let_through(void)
 	add_path(&desk, PATH_A, NULL);
 	add_path(&desk, PATH_B, PATH_A);
 	CHECK(submit_check_sign(desk.door, &desk.work, &error) == CALL_OK);
-	CHECK(desk.work.signatures && !desk.work.urls);
 	desk_close(&desk);
 }
 
@@ -107,7 +116,6 @@ static void check_refused(const char *path, const char *reference,
 	    error.error != ERROR_INVALID_PARAMETER ||
 	    strcmp(error.text, parameter) != 0)
 		test_fail(reference ? reference : path, 0, "let through");
-	CHECK(!desk.work.signatures);
 	desk_close(&desk);
 }
 
@@ -225,7 +233,6 @@ static void requests_that_break_their_grammar_are_refused(void)
 		add_request(&desk, &cases[i].request);
 		rc = submit_check_presign(desk.door, &desk.work, &error);
 		CHECK(rc == (cases[i].field ? CALL_E_REFUSED : CALL_OK));
-		CHECK(!desk.work.urls == (cases[i].field != NULL));
 		if (cases[i].field && strcmp(error.text, cases[i].field) != 0)
 			test_fail(cases[i].field, (int)i, error.text);
 		desk_close(&desk);
@@ -281,16 +288,12 @@ static void put_url(struct buffer *out, const char *url)
 	buffer_put_bytes(out, bytes_of_text(url));
 }
 
-static bool has_header(const struct agent_signed_request *signed_request,
-                       const char *name, const char *value)
+static bool has_replied(struct desk *desk, const char *text)
 {
-	for (size_t i = 0; i < signed_request->header_count; i++) {
-		const struct agent_header *h = &signed_request->headers[i];
+	const struct agent_pace none = { .in_flight = 0 };
 
-		if (strcmp(h->name, name) == 0)
-			return strcmp(h->value, value) == 0;
-	}
-	return false;
+	return submit_end_reply(&desk->work, &none, &desk->reply) == 0 &&
+	       strcmp((const char *)desk->reply.data, text) == 0;
 }
 
 static void signed_requests_name_the_headers_that_were_signed(void)
@@ -317,24 +320,21 @@ static void signed_requests_name_the_headers_that_were_signed(void)
 	add_request(&desk, &get);
 	CHECK(submit_check_presign(desk.door, &desk.work, &error) == CALL_OK);
 
-	put_url(&body, "https://x/1");
-	frame = frame_of(VAULT_URL, &desk.work, 1, buffer_bytes(&body));
-	CHECK(submit_take_answer(&desk.work, &frame) == 0);
 	put_url(&body, "https://x/0");
 	frame = frame_of(VAULT_URL, &desk.work, 0, buffer_bytes(&body));
-	CHECK(submit_take_answer(&desk.work, &frame) == 0);
-
-	CHECK(strcmp(desk.work.urls[0].url, "https://x/0") == 0);
-	CHECK(strcmp(desk.work.urls[0].method, "PUT") == 0);
-	CHECK(desk.work.urls[0].expires_at == 99);
-	CHECK(desk.work.urls[0].header_count == 3);
-	CHECK(has_header(&desk.work.urls[0], "content-length", "5368709120"));
-	CHECK(has_header(&desk.work.urls[0], "content-md5",
-	                 "MDEyMzQ1Njc4OWFiY2RlAA=="));
-	CHECK(has_header(&desk.work.urls[0], "if-none-match", "*"));
-	CHECK(strcmp(desk.work.urls[1].method, "GET") == 0);
-	CHECK(strcmp(desk.work.urls[1].url, "https://x/1") == 0);
-	CHECK(desk.work.urls[1].header_count == 0);
+	CHECK(submit_take_answer(&desk.work, &frame, &desk.reply) == 0);
+	put_url(&body, "https://x/1");
+	frame = frame_of(VAULT_URL, &desk.work, 1, buffer_bytes(&body));
+	CHECK(submit_take_answer(&desk.work, &frame, &desk.reply) == 0);
+	CHECK(has_replied(
+		&desk,
+		"{\"parameters\":{\"responses\":["
+		"{\"method\":\"PUT\",\"url\":\"https://x/0\",\"headers\":{"
+		"\"content-length\":\"5368709120\","
+		"\"content-md5\":\"MDEyMzQ1Njc4OWFiY2RlAA==\","
+		"\"if-none-match\":\"*\"},\"expiresAt\":99},"
+		"{\"method\":\"GET\",\"url\":\"https://x/1\",\"headers\":{},"
+		"\"expiresAt\":99}]}}"));
 	buffer_clear(&body);
 	desk_close(&desk);
 }
@@ -355,9 +355,11 @@ static void an_empty_object_has_a_length_too(void)
 	CHECK(submit_check_presign(desk.door, &desk.work, &error) == CALL_OK);
 	put_url(&body, "https://x/");
 	frame = frame_of(VAULT_URL, &desk.work, 0, buffer_bytes(&body));
-	CHECK(submit_take_answer(&desk.work, &frame) == 0);
-	CHECK(desk.work.urls[0].header_count == 1);
-	CHECK(has_header(&desk.work.urls[0], "content-length", "0"));
+	CHECK(submit_take_answer(&desk.work, &frame, &desk.reply) == 0);
+	CHECK(has_replied(&desk,
+	                  "{\"parameters\":{\"responses\":[{\"method\":\"PUT\","
+	                  "\"url\":\"https://x/\",\"headers\":{"
+	                  "\"content-length\":\"0\"},\"expiresAt\":99}]}}"));
 	buffer_clear(&body);
 	desk_close(&desk);
 }
@@ -374,24 +376,45 @@ static void signatures_go_to_their_path(void)
 	add_path(&desk, PATH_A, NULL);
 	add_path(&desk, PATH_B, NULL);
 	CHECK(submit_check_sign(desk.door, &desk.work, &error) == CALL_OK);
+	buffer_put_u8(&body, 0);
+	frame = frame_of(VAULT_SIGNED, &desk.work, 0, buffer_bytes(&body));
+	CHECK(submit_take_answer(&desk.work, &frame, &desk.reply) == 0);
+	buffer_rewind(&body);
 	buffer_put_u8(&body, 2);
 	buffer_put_bytes(&body, bytes_of_text("k:1"));
 	buffer_put_bytes(&body, bytes_of_text("l:2"));
 	frame = frame_of(VAULT_SIGNED, &desk.work, 1, buffer_bytes(&body));
-	CHECK(submit_take_answer(&desk.work, &frame) == 0);
-	CHECK(desk.work.signatures[0].count == 0);
-	CHECK(desk.work.signatures[1].count == 2);
-	CHECK(strcmp(desk.work.signatures[1].items[0], "k:1") == 0);
-	CHECK(strcmp(desk.work.signatures[1].items[1], "l:2") == 0);
+	CHECK(submit_take_answer(&desk.work, &frame, &desk.reply) == 0);
+	CHECK(has_replied(
+		&desk,
+		"{\"parameters\":{\"signatures\":[{\"storePath\":\"" PATH_A
+		"\",\"signatures\":[]},{\"storePath\":\"" PATH_B
+		"\",\"signatures\":[\"k:1\",\"l:2\"]}]}}"));
+	buffer_clear(&body);
+	desk_close(&desk);
+}
 
+static void answers_that_are_none_are_refused(void)
+{
+	static struct desk desk;
+	struct wire_frame frame;
+	struct buffer body;
+
+	desk_open(&desk, AGENT_METHOD_SIGN);
+	buffer_init(&body, WIRE_FRAME_MAX);
+	add_path(&desk, PATH_A, NULL);
+	buffer_put_u8(&body, 2);
+	buffer_put_bytes(&body, bytes_of_text("k:1"));
+	buffer_put_bytes(&body, bytes_of_text("l:2"));
 	for (size_t len = 0; len < body.len; len++) {
 		frame = frame_of(VAULT_SIGNED, &desk.work, 0,
 		                 (struct bytes){ body.data, len });
-		CHECK(submit_take_answer(&desk.work, &frame) == -EBADMSG);
+		CHECK(submit_take_answer(&desk.work, &frame, &desk.reply) ==
+		      -EBADMSG);
 	}
 	buffer_put_u8(&body, 0);
 	frame = frame_of(VAULT_SIGNED, &desk.work, 0, buffer_bytes(&body));
-	CHECK(submit_take_answer(&desk.work, &frame) == -EBADMSG);
+	CHECK(submit_take_answer(&desk.work, &frame, &desk.reply) == -EBADMSG);
 	buffer_clear(&body);
 	desk_close(&desk);
 }
@@ -409,18 +432,23 @@ static void an_answer_to_another_question_is_refused(void)
 	desk_open(&desk, AGENT_METHOD_SIGN);
 	buffer_init(&body, WIRE_FRAME_MAX);
 	add_path(&desk, PATH_A, NULL);
+	add_path(&desk, PATH_B, NULL);
 	CHECK(submit_check_sign(desk.door, &desk.work, &error) == CALL_OK);
 	buffer_put_u8(&body, 0);
-	frame = frame_of(VAULT_SIGNED, &desk.work, 0, buffer_bytes(&body));
-	CHECK(submit_take_answer(&desk.work, &frame) == 0);
 	frame = frame_of(VAULT_SIGNED, &desk.work, 1, buffer_bytes(&body));
-	CHECK(submit_take_answer(&desk.work, &frame) == -EBADMSG);
+	CHECK(submit_take_answer(&desk.work, &frame, &desk.reply) == -EBADMSG);
+	frame = frame_of(VAULT_SIGNED, &desk.work, 0, buffer_bytes(&body));
+	CHECK(submit_take_answer(&desk.work, &frame, &desk.reply) == 0);
+	CHECK(submit_take_answer(&desk.work, &frame, &desk.reply) == -EBADMSG);
+	frame = frame_of(VAULT_SIGNED, &desk.work, 2, buffer_bytes(&body));
+	CHECK(submit_take_answer(&desk.work, &frame, &desk.reply) == -EBADMSG);
 	frame = frame_of(VAULT_SIGNED, &desk.work, 65535, buffer_bytes(&body));
-	CHECK(submit_take_answer(&desk.work, &frame) == -EBADMSG);
+	CHECK(submit_take_answer(&desk.work, &frame, &desk.reply) == -EBADMSG);
 	put_url(&body, "https://x/");
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
-		frame = frame_of(types[i], &desk.work, 0, buffer_bytes(&body));
-		CHECK(submit_take_answer(&desk.work, &frame) == -EBADMSG);
+		frame = frame_of(types[i], &desk.work, 1, buffer_bytes(&body));
+		CHECK(submit_take_answer(&desk.work, &frame, &desk.reply) ==
+		      -EBADMSG);
 	}
 	buffer_clear(&body);
 	desk_close(&desk);
@@ -442,6 +470,8 @@ static const struct test tests[] = {
 	{ "an empty object has a length too",
 	  an_empty_object_has_a_length_too },
 	{ "signatures go to their path", signatures_go_to_their_path },
+	{ "answers that are none are refused",
+	  answers_that_are_none_are_refused },
 	{ "an answer to another question is refused",
 	  an_answer_to_another_question_is_refused },
 };

@@ -77,6 +77,7 @@ static void give_end(struct bench *b, enum pack_event_type type)
 {
 	struct pack_event event = { .type = type,
 		                    .job = INDEX,
+		                    .has_file_hash = true,
 		                    .file_size = 77,
 		                    .error = -EBADMSG,
 		                    .detail = "it has changed" };
@@ -210,7 +211,7 @@ static void a_mismatch_ends_the_upload_and_never_completes_it(void)
 	answer(&b, 2, "a");
 	give_end(&b, PACK_FAILED);
 	CHECK(b.u.state == UPLOAD_FAILED);
-	CHECK(strcmp(b.u.error, "it has changed") == 0);
+	CHECK(strcmp(upload_error(&b.u), "it has changed") == 0);
 	CHECK(b.u.exit_status == EXIT_FAILED);
 	CHECK(last(&b)->step.type == CACHE_ABORT);
 	CHECK(strcmp(last(&b)->upload_id, "the-id") == 0);
@@ -258,8 +259,15 @@ static void an_upload_that_the_server_lost_fails(void)
 
 	bench_open_multipart(&b);
 	answer_as(&b, 3, CACHE_MISSING, "");
-	CHECK(b.u.state == UPLOAD_FAILED && strstr(b.u.error, "push again"));
+	CHECK(b.u.state == UPLOAD_LOOKING && b.pack->jobs[0].is_cancelled);
+	CHECK(last(&b)->step.type == CACHE_CHECK);
+	answer_as(&b, 2, CACHE_MISSING, "");
+	CHECK(b.u.state == UPLOAD_LOOKING && b.pack->held == 0);
+	answer_as(&b, 4, CACHE_MISSING, "");
+	CHECK(b.u.state == UPLOAD_FAILED &&
+	      strstr(upload_error(&b.u), "push again"));
 	CHECK(b.u.exit_status == EXIT_FAILED);
+	CHECK(fake_cache_count(b.cache, CACHE_ABORT, NULL) == 0);
 	bench_close(&b);
 
 	bench_open_multipart(&b);
@@ -270,6 +278,24 @@ static void an_upload_that_the_server_lost_fails(void)
 	answer_as(&b, 5, CACHE_FAILED, "");
 	CHECK(b.u.state == UPLOAD_FAILED);
 	CHECK(last(&b)->step.type == CACHE_ABORT);
+	bench_close(&b);
+}
+
+/* It was ended by another push, which had the same object whole. */
+static void what_another_push_has_completed_is_there(void)
+{
+	static struct bench b;
+
+	bench_open_multipart(&b);
+	give_part(&b, 3, true);
+	give_end(&b, PACK_DONE);
+	answer_as(&b, 3, CACHE_MISSING, "");
+	CHECK(last(&b)->step.type == CACHE_CHECK);
+	answer(&b, 5, "");
+	CHECK(b.u.state == UPLOAD_STORED && !b.u.has_file);
+	answer(&b, 2, "a");
+	answer_as(&b, 4, CACHE_FAILED, "");
+	CHECK(b.u.state == UPLOAD_STORED && b.pack->held == 0);
 	bench_close(&b);
 }
 
@@ -311,7 +337,7 @@ static void parts_that_were_never_sent_are_given_back_at_once(void)
 
 	bench_open_packing(&b);
 	give_part(&b, 1, false);
-	upload_abort(&b.u, &b.context);
+	upload_abort(&b.u, &b.context, "given up");
 	CHECK(b.pack->held == 0);
 	bench_close(&b);
 }
@@ -322,7 +348,7 @@ static void parts_under_way_are_kept_until_they_are_answered(void)
 	static struct bench b;
 
 	bench_open_multipart(&b);
-	upload_abort(&b.u, &b.context);
+	upload_abort(&b.u, &b.context, "given up");
 	CHECK(b.u.state == UPLOAD_FAILED && b.pack->held == 2);
 	CHECK(last(&b)->step.type == CACHE_ABORT);
 	answer_as(&b, 3, CACHE_FAILED, "");
@@ -338,7 +364,7 @@ static void a_put_under_way_is_kept_until_it_is_answered(void)
 
 	bench_open_packing(&b);
 	give_part(&b, 1, true);
-	upload_abort(&b.u, &b.context);
+	upload_abort(&b.u, &b.context, "given up");
 	CHECK(b.pack->held == 1);
 	answer(&b, 1, "");
 	CHECK(b.pack->held == 0 && b.u.state == UPLOAD_FAILED);
@@ -405,7 +431,7 @@ static void the_narinfo_says_what_is_there(void)
 	                             "Sig: store-1:" SIG64 "\n"));
 	answer(&b, 2, "");
 	CHECK(b.u.state == UPLOAD_DONE);
-	upload_abort(&b.u, &b.context);
+	upload_abort(&b.u, &b.context, "given up");
 	CHECK(b.u.state == UPLOAD_DONE);
 	bench_close(&b);
 }
@@ -421,7 +447,8 @@ static void a_narinfo_of_an_old_nar_says_no_file_size(void)
 	CHECK(!strstr(last(&b)->body, "FileSize") &&
 	      !strstr(last(&b)->body, "FileHash"));
 	answer_as(&b, 1, CACHE_FAILED, "");
-	CHECK(b.u.state == UPLOAD_FAILED && strstr(b.u.error, "narinfo"));
+	CHECK(b.u.state == UPLOAD_FAILED &&
+	      strstr(upload_error(&b.u), "narinfo"));
 	bench_close(&b);
 }
 
@@ -441,6 +468,8 @@ static const struct test tests[] = {
 	  a_put_that_fails_gives_its_bytes_back },
 	{ "an upload that the server lost fails",
 	  an_upload_that_the_server_lost_fails },
+	{ "what another push has completed is there",
+	  what_another_push_has_completed_is_there },
 	{ "an id that comes too late is ended",
 	  an_id_that_comes_too_late_is_ended },
 	{ "parts that were never sent are given back at once",

@@ -1,0 +1,93 @@
+#!/bin/bash
+# push_resume.sh - a large path goes on where a push that was killed has stopped
+#
+# usage: push_resume.sh [BUILD-FOLDER]
+# needs: s3
+# timeout: 300
+. "$(dirname "$0")/../lib/flow.sh"
+flow_begin "$@"
+flow_s3 resume
+# Slow enough that there is a midst.
+faults_start "$W/proxy" "$S3_ENDPOINT" && faults_set delay=60 || exit
+s3_store "$faults_endpoint"
+if ! nix_can_build; then
+	skip 'a large path goes on' 'Nix cannot build here'
+	tap_end
+	exit
+fi
+
+key_make resume-1
+agent_config "$(agent_s3_cache main "$store_uri")" \
+	"$(agent_s3_cache whole "${store_uri/cache?/whole?}")"
+agent_start
+top=$(nix_make_closure 1 160) || exit
+journal=$HOME/.local/state/nixcache/journal.sqlite
+
+# How many such lines the log has, since the mark.
+count_log() {
+	faults_log | tail -n "+$((mark + 1))" | grep -c "$1"
+}
+
+mark_log() {
+	mark=$(faults_log | wc -l)
+}
+
+has_taken() {
+	(($(count_log '^PUT .*/nar/.* 200$') >= $1))
+}
+
+written() {
+	/usr/bin/python3 - "$journal" "$1" <<-'PY'
+		import sqlite3, sys
+		base = sqlite3.connect(sys.argv[1])
+		print(base.execute("SELECT count(*) FROM " + sys.argv[2]).fetchone()[0])
+	PY
+}
+
+# killed_at COUNT: a push that is killed when the server has so many parts.
+killed_at() {
+	local pid rc
+	"$client" push --store "$nix_root" --to main "$top" >"$W/said" 2>&1 &
+	pid=$!
+	wait_for 30 has_taken "$1"
+	kill -KILL "$pid"
+	wait "$pid"
+	rc=$?
+	((rc == 137)) || cat "$W/said"
+	return $((rc != 137))
+}
+
+push() {
+	"$client" push --store "$nix_root" --to "$1" "$top" 2>"$W/said" || {
+		cat "$W/said"
+		return 1
+	}
+}
+
+open_uploads() {
+	s3 list-uploads "$bucket" | wc -l
+}
+
+mark_log
+check 'a push that nobody disturbs' push whole
+parts=$(count_log '^PUT .*/nar/.* 200$')
+check 'takes several parts' test "$parts" -ge 8
+mark_log
+check 'another is killed in the midst' killed_at 4
+check_same 'its upload is open' 1 "$(open_uploads)"
+check_same 'and written down' 1 "$(written upload)"
+stored=$(written part)
+check 'with parts' test "$stored" -ge 1
+
+mark_log
+check 'the same push again goes through' push main
+check_same 'parts that are stored are not sent again' $((parts - stored)) \
+	"$(count_log '^PUT .*/nar/.* 200$')"
+check_same 'no upload is left' 0 "$(open_uploads)"
+check_same 'nor written down' 0 "$(written upload)"
+check 'stock Nix takes it' nix_pull "$store_url" "$top" "$key_public"
+check 'and has the same bytes' nix_pulled_same "$top"
+mark_log
+check 'once more there is nothing to do' push main
+check_same 'and nobody is asked' 0 "$(count_log .)"
+tap_end

@@ -1,0 +1,276 @@
+#include "client/push/upload.h"
+#include "protocol/base/exit_status.h"
+#include "tests/lib/closure_stage.h"
+#include "tests/lib/fake_cache.h"
+#include "tests/lib/fake_pack.h"
+#include "tests/lib/test.h"
+#include "tests/unit/nix_samples.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LARGE (64ULL * 1024 * 1024)
+
+/* The journal of this program: it has one upload to give, or none, and notes
+ * what it is told. */
+struct journal {
+	const char *left; /* the id; NULL: none */
+	unsigned left_parts;
+	char said[512];
+};
+
+printf_like(2, 3) static void note(struct journal *j, const char *format, ...)
+{
+	size_t len = strlen(j->said);
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(j->said + len, sizeof(j->said) - len, format, args);
+	va_end(args);
+}
+
+int journal_adopt_upload(struct journal *journal, const char *store,
+                         const char *key, int64_t max_age_s,
+                         struct journal_upload *ret_upload)
+{
+	struct journal_upload found = { .blocks = 2, .bytes = 20 };
+
+	(void)store;
+	(void)max_age_s;
+	note(journal, "adopt %.4s, ", key);
+	if (!journal->left)
+		return 0;
+	(void)snprintf(found.upload_id, sizeof(found.upload_id), "%s",
+	               journal->left);
+	for (unsigned i = 1; i <= journal->left_parts; i++) {
+		char etag[16];
+		int len = snprintf(etag, sizeof(etag), "old%u", i);
+
+		if (strings_add(&found.etags, etag, (size_t)len) < 0)
+			abort();
+	}
+	*ret_upload = found;
+	return 1;
+}
+
+void journal_upload_clear(struct journal_upload *upload)
+{
+	strings_clear(&upload->etags);
+}
+
+int journal_begin_upload(struct journal *journal, const char *store,
+                         const char *key, const char *upload_id)
+{
+	(void)store;
+	(void)key;
+	note(journal, "begin %s, ", upload_id);
+	return 0;
+}
+
+/* NOLINTNEXTLINE(readability-function-size): journal.h's parameters */
+int journal_add_part(struct journal *journal, const char *store,
+                     const char *upload_id, unsigned number, const char *etag,
+                     uint64_t bytes, uint64_t blocks)
+{
+	(void)store;
+	(void)upload_id;
+	(void)bytes;
+	(void)blocks;
+	note(journal, "part %s %u, ", etag, number);
+	return 0;
+}
+
+int journal_end_upload(struct journal *journal, const char *store,
+                       const char *upload_id)
+{
+	(void)store;
+	note(journal, "end %s, ", upload_id);
+	return 0;
+}
+
+struct bench {
+	struct closure closure;
+	struct cache *cache;
+	struct pack *pack;
+	struct journal journal;
+	struct upload_context context;
+	struct upload u;
+};
+
+/* As far as the answer that the NAR is not there. */
+static void bench_open(struct bench *b, const char *left, uint64_t nar_size)
+{
+	closure_stage_make(&b->closure, 1);
+	b->closure.paths[0].nar_size = nar_size;
+	b->cache = fake_cache_new(1);
+	b->pack = fake_pack_new(1);
+	b->journal = (struct journal){ .left = left, .left_parts = 2 };
+	b->context = (struct upload_context){
+		.cache = b->cache,
+		.pack = b->pack,
+		.journal = &b->journal,
+		.store_uri = "s3://bucket",
+		.store_dir = STORE_DIR_DEFAULT,
+		.physical_dir = "/root/nix/store",
+		.compression = PACK_ZSTD,
+	};
+	CHECK(upload_begin(&b->u, &b->context, 0, &b->closure.paths[0]) == 0);
+}
+
+static void bench_close(struct bench *b)
+{
+	upload_clear(&b->u);
+	CHECK(b->pack->held == 0);
+	CHECK(!b->cache->lent_and_lost);
+	fake_cache_free(b->cache);
+	fake_pack_free(b->pack);
+	closure_clear(&b->closure);
+}
+
+static void answer_as(struct bench *b, size_t index, enum cache_outcome outcome,
+                      const char *text)
+{
+	struct cache_result result =
+		fake_cache_result(b->cache, index, outcome, text);
+
+	upload_take_result(&b->u, &b->context, &result);
+}
+
+static void give_part(struct bench *b, unsigned number, bool is_last)
+{
+	struct pack_event event = {
+		.type = PACK_PART,
+		.part = fake_pack_part(b->pack, number, is_last),
+	};
+
+	upload_take_event(&b->u, &b->context, &event);
+}
+
+static void give_done(struct bench *b)
+{
+	struct pack_event event = { .type = PACK_DONE, .file_size = 77 };
+
+	upload_take_event(&b->u, &b->context, &event);
+}
+
+static const struct fake_step *last(const struct bench *b)
+{
+	return fake_cache_last(b->cache);
+}
+
+static void what_was_left_is_gone_on_with(void)
+{
+	static struct bench b;
+
+	bench_open(&b, "left-id", LARGE);
+	answer_as(&b, 0, CACHE_MISSING, "");
+	CHECK(b.u.state == UPLOAD_RESUMING && upload_is_active(&b.u));
+	CHECK(last(&b)->step.type == CACHE_FIND_UPLOAD);
+	CHECK(strcmp(last(&b)->upload_id, "left-id") == 0);
+	CHECK(b.pack->count == 0);
+	answer_as(&b, 1, CACHE_OK, "");
+	CHECK(b.u.state == UPLOAD_PACKING && b.pack->count == 1);
+	CHECK(b.pack->jobs[0].start.blocks == 2 &&
+	      b.pack->jobs[0].start.parts == 2 &&
+	      b.pack->jobs[0].start.bytes == 20);
+	give_part(&b, 3, true);
+	CHECK(last(&b)->step.type == CACHE_PART &&
+	      last(&b)->step.part_number == 3);
+	CHECK(strcmp(last(&b)->upload_id, "left-id") == 0);
+	give_done(&b);
+	answer_as(&b, 2, CACHE_OK, "new3");
+	CHECK(last(&b)->step.type == CACHE_COMPLETE);
+	CHECK(strcmp(last(&b)->etags, "old1,old2,new3,") == 0);
+	answer_as(&b, 3, CACHE_OK, "");
+	CHECK(b.u.state == UPLOAD_STORED && !b.u.has_file);
+	CHECK(strcmp(b.journal.said,
+	             "adopt nar/, part new3 3, end left-id, ") == 0);
+	bench_close(&b);
+}
+
+static void what_is_not_there_any_more_begins_anew(void)
+{
+	static struct bench b;
+
+	bench_open(&b, "left-id", LARGE);
+	answer_as(&b, 0, CACHE_MISSING, "");
+	answer_as(&b, 1, CACHE_MISSING, "");
+	CHECK(b.u.state == UPLOAD_PACKING && b.pack->count == 1);
+	CHECK(b.pack->jobs[0].start.parts == 0);
+	give_part(&b, 1, false);
+	CHECK(last(&b)->step.type == CACHE_BEGIN);
+	answer_as(&b, 2, CACHE_OK, "new-id");
+	give_part(&b, 2, true);
+	give_done(&b);
+	answer_as(&b, 4, CACHE_OK, "b");
+	answer_as(&b, 3, CACHE_OK, "a");
+	CHECK(strcmp(last(&b)->etags, "a,b,") == 0);
+	answer_as(&b, 5, CACHE_OK, "");
+	CHECK(b.u.state == UPLOAD_STORED);
+	CHECK(strcmp(b.journal.said,
+	             "adopt nar/, end left-id, begin new-id, part b 2, "
+	             "part a 1, end new-id, ") == 0);
+	bench_close(&b);
+}
+
+/* The NAR differs, or the server takes no part: what was left is ended too, or
+ * the next push would stumble over it again. */
+static void what_fails_is_ended(void)
+{
+	static struct bench b;
+
+	bench_open(&b, "left-id", LARGE);
+	answer_as(&b, 0, CACHE_MISSING, "");
+	answer_as(&b, 1, CACHE_OK, "");
+	give_part(&b, 3, true);
+	answer_as(&b, 2, CACHE_FAILED, "");
+	CHECK(b.u.state == UPLOAD_FAILED);
+	CHECK(last(&b)->step.type == CACHE_ABORT);
+	CHECK(strcmp(b.journal.said, "adopt nar/, ") == 0);
+	answer_as(&b, 3, CACHE_OK, "");
+	CHECK(strcmp(b.journal.said, "adopt nar/, end left-id, ") == 0);
+	bench_close(&b);
+}
+
+/* An abort that did not arrive leaves something to go on with. */
+static void what_cannot_be_ended_stays_written(void)
+{
+	static struct bench b;
+
+	bench_open(&b, NULL, LARGE);
+	answer_as(&b, 0, CACHE_MISSING, "");
+	give_part(&b, 1, false);
+	answer_as(&b, 1, CACHE_OK, "new-id");
+	answer_as(&b, 2, CACHE_FAILED, "");
+	answer_as(&b, 3, CACHE_FAILED, "");
+	CHECK(strcmp(b.journal.said, "adopt nar/, begin new-id, ") == 0);
+	bench_close(&b);
+}
+
+static void a_small_path_asks_no_journal(void)
+{
+	static struct bench b;
+
+	bench_open(&b, "left-id", PACK_SINGLE_MAX);
+	answer_as(&b, 0, CACHE_MISSING, "");
+	CHECK(b.u.state == UPLOAD_PACKING);
+	CHECK(b.journal.said[0] == '\0');
+	bench_close(&b);
+}
+
+static const struct test tests[] = {
+	{ "what was left is gone on with", what_was_left_is_gone_on_with },
+	{ "what is not there any more begins anew",
+	  what_is_not_there_any_more_begins_anew },
+	{ "what fails is ended", what_fails_is_ended },
+	{ "what cannot be ended stays written",
+	  what_cannot_be_ended_stays_written },
+	{ "a small path asks no journal", a_small_path_asks_no_journal },
+};
+
+int main(void)
+{
+	return test_main(tests, sizeof(tests) / sizeof(tests[0]));
+}
