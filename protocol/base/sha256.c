@@ -1,5 +1,6 @@
-/* OpenSSL would rather see its objects used, which it allocates itself.  These
- * functions are in every version (ossl-removed-api(7), 4.1), and cannot fail. */
+/* OpenSSL would rather see its objects used, which it allocates itself: these
+ * functions are deprecated since 3.0, and there in 3.6
+ * (openssl.org, SHA256_Init(3)).  They cannot fail. */
 #define OPENSSL_SUPPRESS_DEPRECATED
 
 #include "protocol/base/sha256.h"
