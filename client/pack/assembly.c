@@ -61,7 +61,9 @@ static int give_part(struct assembly *a, bool is_last, struct notes *parts)
 	part = calloc(1, sizeof(*part));
 	if (!note || !part)
 		return -ENOMEM;
-	rc = digest_final(a->part_md5, part->part.md5);
+	rc = region_fit(&a->gathered);
+	if (rc == 0)
+		rc = digest_final(a->part_md5, part->part.md5);
 	if (rc < 0)
 		return rc;
 

@@ -1,10 +1,17 @@
 #include "client/pack/budget.h"
 
+#include "client/pack/slab.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
+
+/* In the slab itself. */
+struct kept {
+	struct kept *next;
+};
 
 struct budget {
 	pthread_mutex_t lock;
@@ -13,6 +20,8 @@ struct budget {
 	bool is_stopped;
 	uint64_t limit;
 	uint64_t used;
+	uint64_t kept_bytes;
+	struct kept *kept;
 	uint64_t asked;  /* tickets given out */
 	uint64_t served; /* the ticket whose turn it is */
 };
@@ -38,6 +47,16 @@ struct budget *budget_share(struct budget *budget)
 	return budget;
 }
 
+static void kept_free(struct kept *kept)
+{
+	while (kept) {
+		struct kept *next = kept->next;
+
+		slab_free((uint8_t *)kept);
+		kept = next;
+	}
+}
+
 void budget_release(struct budget *budget)
 {
 	unsigned holders;
@@ -51,6 +70,7 @@ void budget_release(struct budget *budget)
 	if (holders > 0)
 		return;
 
+	kept_free(budget->kept);
 	(void)pthread_cond_destroy(&budget->changed);
 	(void)pthread_mutex_destroy(&budget->lock);
 	free(budget);
@@ -108,4 +128,66 @@ uint64_t budget_used(struct budget *budget)
 	used = budget->used;
 	(void)pthread_mutex_unlock(&budget->lock);
 	return used;
+}
+
+uint64_t budget_kept(struct budget *budget)
+{
+	uint64_t kept;
+
+	(void)pthread_mutex_lock(&budget->lock);
+	kept = budget->kept_bytes;
+	(void)pthread_mutex_unlock(&budget->lock);
+	return kept;
+}
+
+static struct kept *locked_pop(struct budget *b)
+{
+	struct kept *slab = b->kept;
+
+	if (slab) {
+		b->kept = slab->next;
+		b->kept_bytes -= SLAB_SIZE;
+	}
+	return slab;
+}
+
+uint8_t *budget_slab(struct budget *budget)
+{
+	struct kept *slab;
+
+	(void)pthread_mutex_lock(&budget->lock);
+	slab = locked_pop(budget);
+	(void)pthread_mutex_unlock(&budget->lock);
+	if (slab)
+		return (uint8_t *)slab;
+	return slab_new();
+}
+
+void budget_make_room(struct budget *budget)
+{
+	struct kept *surplus = NULL;
+
+	(void)pthread_mutex_lock(&budget->lock);
+	while (budget->kept &&
+	       budget->used + budget->kept_bytes > budget->limit) {
+		struct kept *slab = locked_pop(budget);
+
+		slab->next = surplus;
+		surplus = slab;
+	}
+	(void)pthread_mutex_unlock(&budget->lock);
+	kept_free(surplus);
+}
+
+void budget_give_slab(struct budget *budget, uint8_t *slab, uint64_t bytes)
+{
+	struct kept *kept = (struct kept *)(void *)slab;
+
+	(void)pthread_mutex_lock(&budget->lock);
+	kept->next = budget->kept;
+	budget->kept = kept;
+	budget->kept_bytes += SLAB_SIZE;
+	(void)pthread_mutex_unlock(&budget->lock);
+	budget_give(budget, bytes);
+	budget_make_room(budget);
 }

@@ -1,7 +1,8 @@
 /* budget.h - so many bytes of memory, lent in the order of asking
  *
  * Shared by threads.  What was lent may be given back after everybody else
- * is gone, so a budget lives until its last holder lets go.
+ * is gone, so a budget lives until its last holder lets go.  Slabs that come
+ * back are kept for the next taker, in what is not lent.
  */
 #pragma once
 
@@ -24,4 +25,15 @@ void budget_give(struct budget *budget, uint64_t bytes);
 /* Nobody waits any more, and nothing more is lent. */
 void budget_stop(struct budget *budget);
 
+/* What is lent, and what is kept, in bytes. */
 uint64_t budget_used(struct budget *budget);
+uint64_t budget_kept(struct budget *budget);
+
+/* A slab for which SLAB_SIZE was taken; NULL when out of memory. */
+uint8_t *budget_slab(struct budget *budget);
+
+/* Gives back a slab, and so many bytes. */
+void budget_give_slab(struct budget *budget, uint8_t *slab, uint64_t bytes);
+
+/* Frees kept slabs whose place is lent: before other memory is made for it. */
+void budget_make_room(struct budget *budget);

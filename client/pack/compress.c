@@ -1,5 +1,6 @@
 #include "client/pack/compress.h"
 
+#include "client/pack/stored.h"
 #include "protocol/base/cleanup.h"
 
 #include <lzma.h>
@@ -15,11 +16,18 @@
 #define XZ_DICT_MIN      65536U
 #define MIB              (1024ULL * 1024)
 
+/* What is looked at of a block that may be noise: so much, at so many places. */
+#define SAMPLE_SIZE  16384U
+#define SAMPLE_COUNT 8U
+#define PROBE_LEVEL  1
+#define LEAST_GAIN   64 /* one part in so many */
+
 struct compressor {
 	enum pack_compression compression;
 	int level;
 	ZSTD_CCtx *zstd;
 	lzma_stream xz;
+	uint8_t sample[ZSTD_COMPRESSBOUND(SAMPLE_SIZE)]; /* compressed */
 };
 
 static const char *const names[] = {
@@ -84,9 +92,7 @@ static int prepare_zstd(struct compressor *c)
 	c->zstd = ZSTD_createCCtx();
 	if (!c->zstd)
 		return -ENOMEM;
-	rc = ZSTD_CCtx_setParameter(c->zstd, ZSTD_c_compressionLevel, c->level);
-	if (!ZSTD_isError(rc))
-		rc = ZSTD_CCtx_setParameter(c->zstd, ZSTD_c_checksumFlag, 0);
+	rc = ZSTD_CCtx_setParameter(c->zstd, ZSTD_c_checksumFlag, 0);
 	return ZSTD_isError(rc) ? -EINVAL : 0;
 }
 
@@ -125,18 +131,51 @@ void compressor_free(struct compressor *compressor)
 	free(compressor);
 }
 
-static int run_zstd(struct compressor *c, struct bytes in, uint8_t *out,
-                    size_t size, size_t *ret_len)
+static int run_zstd(struct compressor *c, int level, struct bytes in,
+                    uint8_t *out, size_t size, size_t *ret_len)
 {
-	size_t n = ZSTD_compress2(c->zstd, out, size, in.data, in.len);
+	size_t n;
 
-	if (ZSTD_isError(n)) {
-		return ZSTD_getErrorCode(n) == ZSTD_error_memory_allocation
-		               ? -ENOMEM
-		               : -EIO;
+	n = ZSTD_CCtx_setParameter(c->zstd, ZSTD_c_compressionLevel, level);
+	if (!ZSTD_isError(n))
+		n = ZSTD_compress2(c->zstd, out, size, in.data, in.len);
+	if (!ZSTD_isError(n)) {
+		*ret_len = n;
+		return 0;
 	}
-	*ret_len = n;
-	return 0;
+	switch (ZSTD_getErrorCode(n)) {
+	case ZSTD_error_memory_allocation:
+		return -ENOMEM;
+	case ZSTD_error_dstSize_tooSmall:
+		return -ENOSPC;
+	default:
+		return -EIO;
+	}
+}
+
+bool compressor_probe(struct compressor *compressor, struct bytes in)
+{
+	struct compressor *c = compressor;
+	size_t before = 0, after = 0;
+
+	for (size_t i = 0; i < SAMPLE_COUNT; i++) {
+		size_t at = in.len / SAMPLE_COUNT * i, len = 0;
+		struct bytes sample = { in.data + at, SAMPLE_SIZE };
+
+		if (in.len - at < SAMPLE_SIZE)
+			sample.len = in.len - at;
+		if (run_zstd(c, PROBE_LEVEL, sample, c->sample,
+		             sizeof(c->sample), &len) < 0)
+			return true;
+		before += sample.len;
+		after += len;
+	}
+	return compress_pays(before, after);
+}
+
+bool compress_pays(size_t before, size_t after)
+{
+	return after < before - before / LEAST_GAIN;
 }
 
 /* A dictionary larger than the input is never used, but its tables would be
@@ -175,10 +214,17 @@ static int run_xz(struct compressor *c, struct bytes in, uint8_t *out,
 	c->xz.next_out = out;
 	c->xz.avail_out = size;
 	rc = lzma_code(&c->xz, LZMA_FINISH);
-	if (rc != LZMA_STREAM_END)
-		return rc == LZMA_MEM_ERROR ? -ENOMEM : -EIO;
-	*ret_len = size - c->xz.avail_out;
-	return 0;
+	switch (rc) {
+	case LZMA_STREAM_END:
+		*ret_len = size - c->xz.avail_out;
+		return 0;
+	case LZMA_OK: /* it would go on */
+		return -ENOSPC;
+	case LZMA_MEM_ERROR:
+		return -ENOMEM;
+	default:
+		return -EIO;
+	}
 }
 
 int compressor_run(struct compressor *compressor, struct bytes in, uint8_t *out,
@@ -186,7 +232,8 @@ int compressor_run(struct compressor *compressor, struct bytes in, uint8_t *out,
 {
 	switch (compressor->compression) {
 	case PACK_ZSTD:
-		return run_zstd(compressor, in, out, size, ret_len);
+		return run_zstd(compressor, compressor->level, in, out, size,
+		                ret_len);
 	case PACK_XZ:
 		return run_xz(compressor, in, out, size, ret_len);
 	case PACK_NONE:
@@ -203,7 +250,7 @@ size_t compress_bound(enum pack_compression compression, size_t len)
 {
 	switch (compression) {
 	case PACK_ZSTD:
-		return ZSTD_compressBound(len);
+		return stored_size(len);
 	case PACK_XZ:
 		return lzma_stream_buffer_bound(len);
 	case PACK_NONE:

@@ -11,11 +11,18 @@ must_check int compressor_new(enum pack_compression compression, int level,
                               struct compressor **ret_compressor);
 void compressor_free(struct compressor *compressor);
 
-/* Compresses into out, of compress_bound() bytes.  0, -ENOMEM, -EIO. */
+/* Compresses into out, of size bytes.  0, -ENOMEM, -EIO; -ENOSPC: more than size
+ * would come of it. */
 must_check int compressor_run(struct compressor *compressor, struct bytes in,
                               uint8_t *out, size_t size, size_t *ret_len);
 
-/* The most that len bytes can become. */
+/* Does compressing gain what is worth the work? */
+bool compress_pays(size_t before, size_t after);
+
+/* Would it pay for a few samples of this?  For PACK_ZSTD. */
+bool compressor_probe(struct compressor *compressor, struct bytes in);
+
+/* The most that len bytes need become: zstd's can be stored (stored.h). */
 size_t compress_bound(enum pack_compression compression, size_t len);
 
 /* What a compressor holds while it works on a block of PACK_BLOCK_SIZE. */

@@ -171,12 +171,11 @@ void locked_fail(struct pack *pack, struct job *job, int rc, const char *detail)
 	locked_end(pack, job);
 }
 
-void locked_block_free(struct pack *pack, struct block *block)
+void locked_block_free(struct block *block)
 {
 	struct job *job = block->job;
 
 	region_clear(&block->bytes);
-	budget_give(pack->budget, block->room_charge);
 	free(block);
 	locked_unuse(job);
 }

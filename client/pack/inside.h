@@ -21,8 +21,7 @@ struct block {
 	struct job *job;
 	size_t index; /* within the job */
 	bool is_last;
-	struct region bytes;  /* as read, later as compressed */
-	uint64_t room_charge; /* taken for what compressing it needs */
+	struct region bytes; /* as read, later as compressed */
 	struct block *next;
 };
 
@@ -42,6 +41,7 @@ struct job {
 
 	bool is_over;      /* nothing of it goes out any more */
 	bool is_begun;     /* the assembly is there */
+	bool is_noise;     /* compressing did not pay, when last tried */
 	bool is_gathering; /* a thread is at its assembly, and owns that */
 	unsigned uses;     /* the reader, and each block */
 	size_t next_index;
@@ -60,6 +60,7 @@ struct jobs {
 struct packer {
 	struct pack *pack;
 	struct compressor *compressor;
+	uint8_t *scratch; /* a slab, for the compressor's output */
 	pthread_t thread;
 };
 
@@ -121,4 +122,4 @@ void locked_end(struct pack *pack, struct job *job);
 void locked_unuse(struct job *job);
 
 /* Frees the block and its use of the job. */
-void locked_block_free(struct pack *pack, struct block *block);
+void locked_block_free(struct block *block);

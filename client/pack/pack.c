@@ -1,6 +1,7 @@
 #include "client/pack/pack.h"
 
 #include "client/pack/inside.h"
+#include "client/pack/slab.h"
 #include "protocol/base/cleanup.h"
 
 #include <assert.h>
@@ -25,10 +26,11 @@
  * where it is met, and the last block that goes frees the job.  A job with a
  * start is the same from there on; before it the reader only hashes.
  *
- * Memory.  Before a reader allocates a block it takes from the budget what the
- * block costs and the most that it can become.  Nothing else ever waits for
- * memory: the packer's output is paid for already, gathering only moves
- * charges, and what compressing saved goes back.  Holders of memory are
+ * Memory.  Before a reader allocates a block it takes from the budget the most
+ * that the block can become, which is hardly more than it is: what does not
+ * shrink is stored.  Nothing else ever waits for memory: a packer compresses
+ * into a slab of its own, which it exchanges for the block's, gathering only
+ * moves charges, and what compressing saved goes back.  Holders of memory are
  *
  *   1. blocks that are read, compressed or wait for an earlier one of their
  *      job, which was paid for before them: these move on by themselves, as
@@ -42,10 +44,10 @@
  * So when all readers wait for memory, 1 and 2 drain, and what remains taken
  * is PACK_SINGLE_MAX for each reader.  The budget serves in the order of
  * asking, and its limit is never below READ_FLOOR: that for each reader, and
- * a block with its output.  Hence the first in the line gets its block,
- * whatever the mix of paths, and that for ever.
+ * a block.  Hence the first in the line gets its block, whatever the mix of
+ * paths, and that for ever.
  *
- * What compressors hold is taken off the budget beforehand.
+ * What packers hold is taken off the budget beforehand.
  */
 
 #define MIB             (1024ULL * 1024)
@@ -53,7 +55,7 @@
 #define USUAL_BASE      (48 * MIB) /* for parts under way */
 #define USUAL_MAX       (256 * MIB)
 #define FLOOR_READER    ((uint64_t)PACK_SINGLE_MAX + MIB)
-#define FLOOR_BLOCK     (2 * (uint64_t)PACK_BLOCK_SIZE + MIB)
+#define FLOOR_BLOCK     ((uint64_t)PACK_BLOCK_SIZE + MIB)
 #define READ_FLOOR(n)   ((n)*FLOOR_READER + FLOOR_BLOCK)
 
 static_assert(READ_FLOOR(2) <= TWO_READERS_MIN, "two readers need more");
@@ -73,12 +75,20 @@ static uint64_t wanted_packers(const struct pack_options *options)
 	return options->jobs ? options->jobs : pack_processor_count();
 }
 
+/* What each packer has for itself. */
+static uint64_t packer_memory(const struct pack_options *options)
+{
+	if (options->compression == PACK_NONE)
+		return 0;
+	return compress_memory(options->compression, options->level) +
+	       SLAB_SIZE;
+}
+
 /* What is compressed ahead of the network only waits there: more than a block
  * and its output for each thread makes no push quicker (measured). */
 static uint64_t usual_memory(const struct pack_options *options)
 {
-	uint64_t each = compress_memory(options->compression, options->level) +
-	                2 * (uint64_t)PACK_BLOCK_SIZE;
+	uint64_t each = packer_memory(options) + SLAB_SIZE;
 	uint64_t count = wanted_packers(options);
 
 	return count < (USUAL_MAX - USUAL_BASE) / each
@@ -90,7 +100,7 @@ static uint64_t usual_memory(const struct pack_options *options)
  * compressor holds, and a block for each to work on. */
 static size_t choose_packers(const struct pack_options *options)
 {
-	uint64_t each = compress_memory(options->compression, options->level);
+	uint64_t each = packer_memory(options);
 	uint64_t left = options->max_memory - READ_FLOOR(1);
 	uint64_t count = wanted_packers(options);
 	uint64_t most = options->max_memory / PACK_BLOCK_SIZE;
@@ -108,14 +118,19 @@ static size_t choose_packers(const struct pack_options *options)
 static uint64_t choose_readers(const struct pack_options *options,
                                size_t packers, size_t *ret_readers)
 {
-	uint64_t held =
-		packers * compress_memory(options->compression, options->level);
+	uint64_t held = packers * packer_memory(options);
 	uint64_t left = 0;
 
 	if (held < options->max_memory)
 		left = options->max_memory - held;
 	*ret_readers = left < TWO_READERS_MIN ? 1 : 2;
 	return left < READ_FLOOR(1) ? READ_FLOOR(1) : left;
+}
+
+static void packer_clear(struct packer *packer)
+{
+	compressor_free(packer->compressor);
+	slab_free(packer->scratch);
 }
 
 static int start_packer(struct pack *p, const struct pack_options *options)
@@ -128,10 +143,13 @@ static int start_packer(struct pack *p, const struct pack_options *options)
 	                    &packer->compressor);
 	if (rc < 0)
 		return rc;
-	rc = pthread_create(&packer->thread, NULL, packer_run, packer);
-	if (rc != 0) {
-		compressor_free(packer->compressor);
-		return -rc;
+	packer->scratch = slab_new();
+	rc = packer->scratch ? 0 : -ENOMEM;
+	if (rc == 0)
+		rc = -pthread_create(&packer->thread, NULL, packer_run, packer);
+	if (rc < 0) {
+		packer_clear(packer);
+		return rc;
 	}
 	p->packer_count++;
 	return 0;
@@ -222,23 +240,23 @@ static void stop_threads(struct pack *p)
 		(void)pthread_join(p->readers[i], NULL);
 	for (size_t i = 0; i < p->packer_count; i++) {
 		(void)pthread_join(p->packers[i].thread, NULL);
-		compressor_free(p->packers[i].compressor);
+		packer_clear(&p->packers[i]);
 	}
 }
 
-static void drop_blocks(struct pack *p, struct blocks *blocks)
+static void drop_blocks(struct blocks *blocks)
 {
 	struct block *block;
 
 	while ((block = blocks_take(blocks)))
-		locked_block_free(p, block);
+		locked_block_free(block);
 }
 
 /* With a use of our own, so that dropping the last block leaves the job. */
 static void drop_job(struct pack *p, struct job *job)
 {
 	job->uses++;
-	drop_blocks(p, &job->compressed);
+	drop_blocks(&job->compressed);
 	locked_end(p, job);
 	locked_unuse(job);
 }
@@ -248,7 +266,7 @@ static void drop_all(struct pack *p)
 {
 	struct job *job;
 
-	drop_blocks(p, &p->blocks);
+	drop_blocks(&p->blocks);
 	while ((job = p->waiting.first))
 		drop_job(p, job);
 	while ((job = p->active.first))

@@ -1,4 +1,5 @@
 #include "client/pack/inside.h"
+#include "client/pack/stored.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -21,34 +22,73 @@ static struct block *next_block(struct pack *p)
 	return block;
 }
 
-/* The block's bytes become compressed ones, and what they do not need of
- * the memory taken for both goes back. */
+/* Was this so of an earlier block, and is it of this one? */
+static bool is_noise(struct packer *packer, const struct block *block,
+                     struct bytes in)
+{
+	struct pack *p = packer->pack;
+	bool was_noise;
+
+	(void)pthread_mutex_lock(&p->lock);
+	was_noise = block->job->is_noise;
+	(void)pthread_mutex_unlock(&p->lock);
+	return was_noise && !compressor_probe(packer->compressor, in);
+}
+
+static void note_gain(struct pack *p, const struct block *block, bool pays)
+{
+	(void)pthread_mutex_lock(&p->lock);
+	block->job->is_noise = !pays;
+	(void)pthread_mutex_unlock(&p->lock);
+}
+
+static void store(struct region *bytes)
+{
+	stored_make(bytes->data, bytes->len);
+	bytes->len = stored_size(bytes->len);
+}
+
+/* The block gets what is in the scratch.  Slabs change their places. */
+static int take_scratch(struct packer *packer, struct region *bytes, size_t len)
+{
+	uint8_t *slab = packer->scratch;
+
+	if (!bytes->is_slab) {
+		memcpy(bytes->data, slab, len);
+		bytes->len = len;
+		return region_fit(bytes);
+	}
+	packer->scratch = bytes->data;
+	bytes->data = slab;
+	bytes->len = len;
+	return 0;
+}
+
+/* The block's bytes become compressed ones.  What is larger than the room for
+ * them is stored; xz does that by itself. */
 static int compress(struct packer *packer, struct block *block)
 {
 	struct bytes in = { block->bytes.data, block->bytes.len };
 	struct pack *p = packer->pack;
-	struct region out;
+	size_t len = 0;
 	int rc;
 
 	if (p->compression == PACK_NONE)
 		return 0;
-
-	rc = region_init(&out, p->budget,
-	                 compress_bound(p->compression, in.len));
-	block->room_charge = 0; /* the region's now, or given back */
-	if (rc < 0)
-		return rc;
-	rc = compressor_run(packer->compressor, in, out.data, out.size,
-	                    &out.len);
-	if (rc == 0)
-		rc = region_fit(&out);
-	if (rc < 0) {
-		region_clear(&out);
-		return rc;
+	if (is_noise(packer, block, in)) {
+		store(&block->bytes);
+		return 0;
 	}
-	region_clear(&block->bytes);
-	block->bytes = out;
-	return 0;
+	rc = compressor_run(packer->compressor, in, packer->scratch,
+	                    block->bytes.size, &len);
+	if (p->compression == PACK_ZSTD) {
+		note_gain(p, block, rc == 0 && compress_pays(in.len, len));
+		if (rc == -ENOSPC) {
+			store(&block->bytes);
+			return 0;
+		}
+	}
+	return rc < 0 ? rc : take_scratch(packer, &block->bytes, len);
 }
 
 static void locked_say_done(struct pack *p, struct job *job)
@@ -115,7 +155,7 @@ static void locked_gather_all(struct pack *p, struct job *job)
 		job->next_index++;
 		if (!job->is_over)
 			gather(p, block);
-		locked_block_free(p, block);
+		locked_block_free(block);
 	}
 	job->is_gathering = false;
 	locked_unuse(job);

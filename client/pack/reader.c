@@ -90,11 +90,11 @@ static int size_differs(struct reading *r, const char *relation, uint64_t size)
 	return -EBADMSG;
 }
 
-/* Fills the block, hashing on the way. */
-static int fill(struct reading *r, struct region *bytes)
+/* Reads len bytes, hashing on the way. */
+static int fill(struct reading *r, struct region *bytes, size_t len)
 {
-	while (bytes->len < bytes->size) {
-		size_t size = bytes->size - bytes->len, got;
+	while (bytes->len < len) {
+		size_t size = len - bytes->len, got;
 		int rc;
 
 		if (size > CHUNK_SIZE)
@@ -140,9 +140,8 @@ static int verify(struct reading *r)
 	return -EBADMSG;
 }
 
-/* Waits until the packers can use more, then for the memory of a block and of
- * what it becomes. */
-static int reserve(struct reading *r, size_t size, uint64_t room_charge)
+/* Waits until the packers can use more, then for the memory. */
+static int reserve(struct reading *r, uint64_t charge)
 {
 	struct pack *p = r->pack;
 	int rc;
@@ -155,33 +154,29 @@ static int reserve(struct reading *r, size_t size, uint64_t room_charge)
 	(void)pthread_mutex_unlock(&p->lock);
 	if (rc < 0)
 		return rc;
-	return budget_take(p->budget, region_charge(size) + room_charge);
+	return budget_take(p->budget, charge);
 }
 
-static int block_new(struct reading *r, size_t size, struct block **ret_block)
+/* A block of len bytes, with room for what they can become. */
+static int block_new(struct reading *r, size_t len, struct block **ret_block)
 {
 	struct pack *p = r->pack;
-	uint64_t room_charge = 0;
+	size_t size = compress_bound(p->compression, len);
 	struct block *block;
 	int rc;
 
-	if (p->compression != PACK_NONE) {
-		room_charge =
-			region_charge(compress_bound(p->compression, size));
-	}
-	rc = reserve(r, size, room_charge);
+	rc = reserve(r, region_charge(size));
 	if (rc < 0)
 		return rc;
 
 	block = calloc(1, sizeof(*block));
 	if (!block) {
-		budget_give(p->budget, region_charge(size) + room_charge);
+		budget_give(p->budget, region_charge(size));
 		return explain(r, -ENOMEM);
 	}
 	*block = (struct block){
 		.job = r->job,
 		.index = r->index++,
-		.room_charge = room_charge,
 	};
 	(void)pthread_mutex_lock(&p->lock);
 	r->job->uses++;
@@ -206,7 +201,7 @@ static void drop_block(struct pack *p, struct block *block)
 	if (!block)
 		return;
 	(void)pthread_mutex_lock(&p->lock);
-	locked_block_free(p, block);
+	locked_block_free(block);
 	(void)pthread_mutex_unlock(&p->lock);
 }
 
@@ -226,7 +221,7 @@ static int read_start(struct reading *r)
 		rc = region_init(&chunk, budget, CHUNK_SIZE);
 	while (rc == 0 && r->total < end) {
 		chunk.len = 0;
-		rc = fill(r, &chunk);
+		rc = fill(r, &chunk, CHUNK_SIZE);
 	}
 	region_clear(&chunk);
 	r->index = r->job->start.blocks;
@@ -237,13 +232,13 @@ static int read_start(struct reading *r)
 static int read_block(struct reading *r)
 {
 	uint64_t left = r->job->expected_size - r->total;
-	size_t size = left < PACK_BLOCK_SIZE ? (size_t)left : PACK_BLOCK_SIZE;
+	size_t len = left < PACK_BLOCK_SIZE ? (size_t)left : PACK_BLOCK_SIZE;
 	struct block *block = NULL;
 	int rc;
 
-	rc = block_new(r, size, &block);
+	rc = block_new(r, len, &block);
 	if (rc == 0)
-		rc = fill(r, &block->bytes);
+		rc = fill(r, &block->bytes, len);
 	if (rc == 0 && r->total == r->job->expected_size) {
 		rc = verify(r);
 		if (rc == 0)

@@ -1,7 +1,8 @@
 #include "client/pack/region.h"
 
+#include "client/pack/slab.h"
+
 #include <errno.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -14,6 +15,12 @@
 static bool is_mapped(size_t size)
 {
 	return size >= MAPPED_MIN;
+}
+
+/* What a block needs, whatever is compressed with. */
+static bool fits_slab(size_t size)
+{
+	return size >= PACK_BLOCK_SIZE && size <= SLAB_SIZE;
 }
 
 static uint8_t *memory_new(size_t size)
@@ -57,12 +64,22 @@ static uint8_t *memory_resize(uint8_t *memory, size_t old, size_t new,
 
 uint64_t region_charge(size_t size)
 {
+	if (fits_slab(size))
+		return SLAB_SIZE;
 	return ((uint64_t)size + CHARGE_STEP - 1) / CHARGE_STEP * CHARGE_STEP;
+}
+
+static uint8_t *region_memory(struct budget *budget, size_t size)
+{
+	if (fits_slab(size))
+		return budget_slab(budget);
+	budget_make_room(budget);
+	return memory_new(size);
 }
 
 int region_init(struct region *region, struct budget *budget, size_t size)
 {
-	uint8_t *memory = memory_new(size);
+	uint8_t *memory = region_memory(budget, size);
 
 	if (!memory) {
 		budget_give(budget, region_charge(size));
@@ -70,7 +87,8 @@ int region_init(struct region *region, struct budget *budget, size_t size)
 	}
 	*region = (struct region){
 		.data = memory,
-		.size = size,
+		.size = fits_slab(size) ? SLAB_SIZE : size,
+		.is_slab = fits_slab(size),
 		.charge = region_charge(size),
 		.budget = budget_share(budget),
 	};
@@ -81,13 +99,18 @@ void region_clear(struct region *region)
 {
 	if (!region->budget)
 		return;
-	memory_free(region->data, region->size);
-	budget_give(region->budget, region->charge);
+	if (region->is_slab) {
+		budget_give_slab(region->budget, region->data, region->charge);
+	} else {
+		memory_free(region->data, region->size);
+		budget_give(region->budget, region->charge);
+	}
 	budget_release(region->budget);
 	*region = (struct region){ .data = NULL };
 }
 
-/* The charge never grows here: what is appended brings its own. */
+/* The charge never grows here: what is appended brings its own.  A slab that
+ * is made larger or smaller is none any more. */
 static int resize(struct region *region, size_t size, uint64_t charge)
 {
 	uint8_t *memory;
@@ -99,6 +122,7 @@ static int resize(struct region *region, size_t size, uint64_t charge)
 			return -ENOMEM;
 		region->data = memory;
 		region->size = size;
+		region->is_slab = false;
 	}
 	if (charge > region_charge(size)) {
 		budget_give(region->budget, charge - region_charge(size));
@@ -110,6 +134,8 @@ static int resize(struct region *region, size_t size, uint64_t charge)
 
 int region_fit(struct region *region)
 {
+	if (region->is_slab && region->len > region->size / 2)
+		return 0;
 	return resize(region, region->len, region->charge);
 }
 
@@ -124,12 +150,15 @@ int region_append(struct region *region, struct region *other)
 		return 0;
 	}
 
-	rc = resize(region, len + other->len, region->charge + other->charge);
-	if (rc < 0)
-		return rc;
+	if (!region->is_slab || len + other->len > region->size) {
+		rc = resize(region, len + other->len,
+		            region->charge + other->charge);
+		if (rc < 0)
+			return rc;
+		other->charge = 0;
+	}
 	memcpy(region->data + len, other->data, other->len);
 	region->len += other->len;
-	other->charge = 0;
 	region_clear(other);
 	return 0;
 }

@@ -26,7 +26,7 @@
 
 #define ACTIVE_MAX  256  /* uploads whose NAR is asked for or under way */
 #define TICK_MS     100  /* between redraws */
-#define KNOWN_MAX   256  /* published paths that are written down at once */
+#define KNOWN_MAX   4096 /* published paths that are written down at once */
 #define FAREWELL_MS 5000 /* for the aborts of multipart uploads */
 #define EXIT_SIGNAL 128
 

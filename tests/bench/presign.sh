@@ -11,4 +11,8 @@ agent_config "$(agent_s3_cache main \
 	's3://bucket/nix/cache?endpoint=127.0.0.1:9000&scheme=http&region=us-east-1')"
 agent_start && "$client" unlock >/dev/null || exit
 
-"$tools/presign_bench" "$agent_socket" main 127.0.0.1:9000 bucket
+botocore_rate=$(/usr/bin/python3 "$flow_root/tests/bench/botocore_rate.py")
+
+BENCH_JSON=$bench_out/presign.json \
+	"$tools/presign_bench" "$agent_socket" main 127.0.0.1:9000 bucket \
+	${botocore_rate:+"$botocore_rate"}

@@ -1,7 +1,8 @@
 /* What a presigned URL costs through the agent, beside presigning here.
  *
- *   presign_bench AGENT-SOCKET CACHE HOST BUCKET
+ *   presign_bench AGENT-SOCKET CACHE HOST BUCKET [BOTOCORE-RATE]
  *
+ * BOTOCORE-RATE: URLs that botocore makes in a second, measured just before.
  * The same PUT of the same key; the credentials made up here are as long as
  * those of the agent. */
 #include "client/agent_call.h"
@@ -12,6 +13,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -21,13 +23,18 @@
 #define URL_ROOM       16384
 #define REGION         "us-east-1"
 #define WARM_UP_ROUNDS 1
+#define BAR_RATE       300e3 /* URLs a second, at least; */
+#define BAR_SHARE      0.4   /* or of the rate of making them here */
+#define BAR_BOTOCORE   50.0  /* times its rate, at least */
+#define NS_PER_S       1e9
 
 enum {
 	ARG_SOCKET = 1,
 	ARG_CACHE,
 	ARG_HOST,
 	ARG_BUCKET,
-	ARG_COUNT
+	ARG_COUNT,
+	ARG_BOTOCORE = ARG_COUNT, /* may lack */
 };
 
 enum way_index {
@@ -159,6 +166,45 @@ static void close_all(struct bench *b)
 	free(b);
 }
 
+/* Per second, of the agent's batches: the fastest for the least time. */
+static struct spread rate_of(const struct way *way, double unit)
+{
+	struct way second = { .name = way->name };
+	struct spread times;
+
+	for (size_t i = 0; i < RACE_ROUNDS; i++)
+		second.p50_ns[i] = NS_PER_S / unit;
+	times = way_ratio(&second, way);
+	return times;
+}
+
+static int say_bars(const struct way ways[WAY_COUNT], const char *botocore)
+{
+	const struct way *batch = &ways[WAY_BATCH];
+	const double other = botocore ? strtod(botocore, NULL) : 0;
+	struct bar bars[] = {
+		{ "256 URLs a call, a second", BAR_RATE, true,
+		  rate_of(batch, 1), "URLs" },
+		{ "256 URLs a call, beside botocore", BAR_BOTOCORE, true,
+		  rate_of(batch, other > 0 ? other : 1), "times" },
+	};
+	const struct bar share = {
+		"256 URLs a call, of the rate of making them here", BAR_SHARE,
+		true, way_ratio(&ways[WAY_HERE], batch), "of it"
+	};
+	const size_t count = other > 0 ? 2 : 1;
+
+	/* Either is enough. */
+	if (bars[0].found.median < BAR_RATE && share.found.median >= BAR_SHARE)
+		bars[0] = share;
+	race_say_bars(bars, count);
+	(void)printf("note: %.0f %% of the rate of making them here\n",
+	             share.found.median * 100);
+	if (other <= 0)
+		(void)printf("bar: botocore: skipped, it is not installed\n");
+	return race_write("presign", ways, WAY_COUNT, bars, count);
+}
+
 int main(int argc, char **argv)
 {
 	struct way ways[WAY_COUNT] = {
@@ -178,7 +224,7 @@ int main(int argc, char **argv)
 	struct bench *b;
 	int rc;
 
-	if (argc != ARG_COUNT)
+	if (argc != ARG_COUNT && argc != ARG_BOTOCORE + 1)
 		return 2;
 	b = aligned_alloc(_Alignof(struct bench), sizeof(*b));
 	if (!b)
@@ -202,5 +248,5 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	race_print(ways, WAY_COUNT, "URLs");
-	return 0;
+	return say_bars(ways, argv[ARG_BOTOCORE]) == 0 ? 0 : 1;
 }

@@ -92,6 +92,87 @@ struct spread way_ratio(const struct way *way, const struct way *measure)
 	return spread_of(ratios);
 }
 
+struct spread way_ratio_to_both(const struct way *way, const struct way *one,
+                                const struct way *other)
+{
+	double ratios[RACE_ROUNDS];
+
+	for (size_t i = 0; i < RACE_ROUNDS; i++) {
+		ratios[i] =
+			way->p50_ns[i] / (one->p50_ns[i] + other->p50_ns[i]);
+	}
+	return spread_of(ratios);
+}
+
+static bool is_held(const struct bar *bar)
+{
+	return bar->is_least ? bar->found.median >= bar->asked
+	                     : bar->found.median <= bar->asked;
+}
+
+void race_say_bars(const struct bar *bars, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		const struct bar *b = &bars[i];
+
+		(void)printf("bar: %s: %.2f %s (%.2f - %.2f; at %s %g): %s\n",
+		             b->what, b->found.median, b->unit, b->found.low,
+		             b->found.high, b->is_least ? "least" : "most",
+		             b->asked, is_held(b) ? "held" : "NOT held");
+	}
+}
+
+static void write_rows(FILE *file, const struct way *ways, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		const struct spread p50 = spread_of(ways[i].p50_ns);
+
+		(void)fprintf(file,
+		              "%s\n  {\"what\": \"%s\", \"median\": %.3f, "
+		              "\"spread_low\": %.3f, \"spread_high\": %.3f, "
+		              "\"p99\": %.3f, \"unit\": \"us\"}",
+		              i > 0 ? "," : "", ways[i].name, p50.median / 1e3,
+		              p50.low / 1e3, p50.high / 1e3,
+		              spread_of(ways[i].p99_ns).median / 1e3);
+	}
+}
+
+static void write_bars(FILE *file, const struct bar *bars, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		const struct bar *b = &bars[i];
+
+		(void)fprintf(
+			file,
+			"%s\n  {\"what\": \"%s\", \"bar\": \"at %s %g %s\", "
+			"\"value\": %.4f, \"spread_low\": %.4f, "
+			"\"spread_high\": %.4f, \"held\": %s}",
+			i > 0 ? "," : "", b->what,
+			b->is_least ? "least" : "most", b->asked, b->unit,
+			b->found.median, b->found.low, b->found.high,
+			is_held(b) ? "true" : "false");
+	}
+}
+
+int race_write(const char *benchmark, const struct way *ways, size_t way_count,
+               const struct bar *bars, size_t bar_count)
+{
+	const char *path = getenv("BENCH_JSON");
+	FILE *file;
+
+	if (!path)
+		return 0;
+	file = fopen(path, "we");
+	if (!file)
+		return -errno;
+	(void)fprintf(file, "{\"benchmark\": \"%s\", \"rows\": [", benchmark);
+	write_rows(file, ways, way_count);
+	(void)fprintf(file, "],\n \"bars\": [");
+	write_bars(file, bars, bar_count);
+	(void)fprintf(file, "]}\n");
+	return fclose(file) == 0 ? 0 : -errno;
+}
+
 void race_print(const struct way *ways, size_t count, const char *items)
 {
 	(void)printf("%-34s %8s %8s %10s  %s\n", "", "p50 us", "p99 us",

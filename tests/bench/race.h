@@ -6,6 +6,9 @@
  */
 #pragma once
 
+#include "protocol/base/attributes.h"
+
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,6 +37,28 @@ struct spread {
 
 /* How many times as long as the measure an item takes. */
 struct spread way_ratio(const struct way *way, const struct way *measure);
+
+/* The same beside the sum of two measures. */
+struct spread way_ratio_to_both(const struct way *way, const struct way *one,
+                                const struct way *other);
+
+/* What is asked of a benchmark, and what it has found. */
+struct bar {
+	const char *what;
+	double asked;
+	bool is_least; /* at least what is asked, or at most */
+	struct spread found;
+	const char *unit; /* "times", "of ..." */
+};
+
+/* One line each: held or not. */
+void race_say_bars(const struct bar *bars, size_t count);
+
+/* The rows and bars as JSON into the file that the environment's BENCH_JSON
+ * names, if it names one.  0 or -errno. */
+must_check int race_write(const char *benchmark, const struct way *ways,
+                          size_t way_count, const struct bar *bars,
+                          size_t bar_count);
 
 /* One line for each way; what an item is called in the plural. */
 void race_print(const struct way *ways, size_t count, const char *items);

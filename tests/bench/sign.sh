@@ -26,4 +26,5 @@ agent_config '[agent]' 'audit = none' \
 agent_start && "$client" unlock >/dev/null || exit
 start_ssh_agent || exit
 
-"$tools/sign_bench" "$agent_socket" main "$key_public" "$ssh_socket"
+BENCH_JSON=$bench_out/sign.json \
+	"$tools/sign_bench" "$agent_socket" main "$key_public" "$ssh_socket"

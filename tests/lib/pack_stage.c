@@ -20,8 +20,7 @@ void file_path(const struct store *s, size_t index, char path[PATH_MAX])
 	(void)snprintf(path, PATH_MAX, "%s/%zu", s->dir, index);
 }
 
-/* Cannot be compressed. */
-static void fill_noise(uint8_t *out, size_t len, uint64_t seed)
+void fill_noise(uint8_t *out, size_t len, uint64_t seed)
 {
 	uint64_t x = seed * 2654435761U + 88172645463325252U;
 
@@ -33,7 +32,7 @@ static void fill_noise(uint8_t *out, size_t len, uint64_t seed)
 	}
 }
 
-static void learn(struct store *s, size_t index)
+void store_learn(struct store *s, size_t index)
 {
 	cleanup_nar_reader struct nar_reader *r = NULL;
 	cleanup_digest struct digest *d = digest_new_sha256();
@@ -67,7 +66,7 @@ void store_make(struct store *s, const size_t *sizes, size_t count)
 		CHECK(bytes && fd >= 0);
 		fill_noise(bytes, sizes[i], i + 1);
 		CHECK(fd_write_full(fd, bytes, sizes[i]) == 0);
-		learn(s, i);
+		store_learn(s, i);
 	}
 }
 

@@ -22,6 +22,12 @@ void store_make(struct store *s, const size_t *sizes, size_t count);
 void store_remove(const struct store *s);
 void file_path(const struct store *s, size_t index, char path[PATH_MAX]);
 
+/* Hash and size once more: its file was changed on purpose. */
+void store_learn(struct store *s, size_t index);
+
+/* What cannot be compressed. */
+void fill_noise(uint8_t *out, size_t len, uint64_t seed);
+
 /* Two threads, and the smallest budget. */
 struct pack *open_pack(enum pack_compression compression);
 void submit(struct pack *p, const struct store *s, size_t index,

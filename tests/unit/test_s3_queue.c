@@ -105,7 +105,10 @@ static void run_checks(struct stage *s, unsigned pleas)
 
 	for (size_t i = 0; i < CHECKS + pleas; i++) {
 		replies[i] = (struct http_reply){
-			.answer = i < pleas ? STAGE_STATUS("503 S") : STAGE_OK
+			.answer = i < pleas ? "HTTP/1.1 503 S\r\n"
+			                      "Retry-After: 1\r\n"
+			                      "Content-Length: 0\r\n\r\n"
+			                    : STAGE_OK
 		};
 	}
 	stage_set_up(s, replies, CHECKS + pleas, 8);
@@ -131,9 +134,65 @@ static void the_agent_is_told_soon_and_once(void)
 
 	run_checks(&s, 8);
 	CHECK(s.fake->told.slow_downs == 8);
-	CHECK(s.fake->told.successes > 0);
+	/* While there was a pause, not after it. */
+	CHECK(s.fake->told.pause_ms > 0);
 	CHECK(s.fake->asked_count == CHECKS);
 	stage_tear_down(&s);
+}
+
+static void no_more_is_under_way_than_the_agent_leaves(void)
+{
+	enum {
+		WAITING = 8
+	};
+	struct http_reply replies[WAITING];
+	struct cache_step step = { .type = CACHE_CHECK, .key = STAGE_NAR };
+	struct stage s;
+
+	for (size_t i = 0; i < WAITING; i++)
+		replies[i] = (struct http_reply){ .answer = "" };
+	stage_set_up(&s, replies, WAITING, WAITING);
+	s.fake->pace.in_flight = 3;
+	for (step.tag = 0; step.tag < WAITING; step.tag++)
+		CHECK(cache_submit(s.cache, &step) == 0);
+	for (unsigned i = 0; i < 10; i++)
+		CHECK(cache_wait(s.cache, NULL, 0, 20) == 0);
+	http_server_stop(s.server);
+	CHECK(http_server_count(s.server) <= 3);
+	stage_tear_down(&s);
+}
+
+/* A download whose reader waits for something else, in a window of one. */
+static void what_stands_still_does_not_hold_the_window(void)
+{
+	static const struct http_reply replies[] = {
+		{ .match = "/GetObject", .answer = "" },
+		{ .match = "/HeadObject", .answer = STAGE_OK },
+	};
+	struct cache_step step = { .type = CACHE_FETCH, .key = STAGE_NAR };
+	struct cache_result result = { .outcome = CACHE_FAILED };
+	struct conduit *sink = NULL;
+	struct stage s;
+	int rc = 0;
+
+	if (conduit_new(CONDUIT_PIECE_MAX, &sink) < 0)
+		abort();
+	stage_set_up(&s, replies, 2, 4);
+	s.fake->pace.in_flight = 1;
+	step.sink = sink;
+	CHECK(cache_submit(s.cache, &step) == 0);
+	step = (struct cache_step){ .type = CACHE_CHECK,
+		                    .key = STAGE_NAR,
+		                    .tag = 1 };
+	CHECK(cache_submit(s.cache, &step) == 0);
+	for (unsigned i = 0; i < 50 && rc == 0; i++) {
+		CHECK(cache_wait(s.cache, NULL, 0, 200) == 0);
+		rc = cache_next(s.cache, &result);
+	}
+	CHECK(rc == 1 && result.tag == 1 && result.outcome == CACHE_OK);
+	CHECK(cache_pending(s.cache) == 1);
+	stage_tear_down(&s);
+	conduit_release(sink);
 }
 
 static void a_waiting_retry_blocks_nobody(void)
@@ -348,6 +407,10 @@ int main(void)
 		  without_pleas_the_agent_is_told_nothing },
 		{ "the agent is told soon, and once",
 		  the_agent_is_told_soon_and_once },
+		{ "no more is under way than the agent leaves",
+		  no_more_is_under_way_than_the_agent_leaves },
+		{ "what stands still does not hold the window",
+		  what_stands_still_does_not_hold_the_window },
 		{ "a waiting retry blocks nobody",
 		  a_waiting_retry_blocks_nobody },
 		{ "URLs are asked for in batches when steps start",
