@@ -54,6 +54,10 @@ static const char tables[] =
 	"store TEXT PRIMARY KEY, bytes_per_s INTEGER NOT NULL,"
 	"latency_ms INTEGER NOT NULL, measured_at INTEGER NOT NULL)"
 	"WITHOUT ROWID;"
+	"CREATE TABLE work ("
+	"method TEXT PRIMARY KEY, nar_bytes INTEGER NOT NULL,"
+	"file_bytes INTEGER NOT NULL, cpu_ms INTEGER NOT NULL)"
+	"WITHOUT ROWID;"
 	"PRAGMA user_version=1;";
 
 _Static_assert(VERSION == 1, "as the tables say");

@@ -109,3 +109,18 @@ must_check int journal_find_link(struct journal *journal, const char *store,
                                  struct journal_link *ret_link);
 must_check int journal_set_link(struct journal *journal, const char *store,
                                 uint64_t bytes_per_s, uint32_t latency_ms);
+
+/* Packing: what compressing took on this machine, whatever the cache, of late;
+ * a method is a compressor and its level, in any words. */
+struct journal_work {
+	uint64_t nar_bytes;  /* what was compressed */
+	uint64_t file_bytes; /* to what */
+	uint64_t cpu_ms;     /* of all processors together */
+};
+
+/* 1: *ret_work is filled in, ->nar_bytes is not 0; 0: never measured. */
+must_check int journal_find_work(struct journal *journal, const char *method,
+                                 struct journal_work *ret_work);
+/* Adds to it; what is long ago counts less and less. */
+must_check int journal_add_work(struct journal *journal, const char *method,
+                                const struct journal_work *work);

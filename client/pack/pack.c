@@ -61,7 +61,7 @@
 static_assert(READ_FLOOR(2) <= TWO_READERS_MIN, "two readers need more");
 static_assert(READ_FLOOR(1) <= PACK_BUDGET_MIN, "one reader needs more");
 
-static unsigned processor_count(void)
+unsigned pack_processor_count(void)
 {
 	cpu_set_t set;
 
@@ -72,7 +72,7 @@ static unsigned processor_count(void)
 
 static uint64_t wanted_packers(const struct pack_options *options)
 {
-	return options->jobs ? options->jobs : processor_count();
+	return options->jobs ? options->jobs : pack_processor_count();
 }
 
 /* What each packer has for itself. */

@@ -77,6 +77,9 @@ struct pack_event {
 	char detail[256]; /* a sentence; printable */
 };
 
+/* What 0 jobs stand for. */
+unsigned pack_processor_count(void);
+
 struct pack;
 
 must_check int pack_open(const struct pack_options *given,

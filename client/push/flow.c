@@ -169,6 +169,10 @@ static void note_done(struct flow *f, size_t index)
 
 	f->result.pushed++;
 	f->result.has_multipart |= u->multipart.is_begun;
+	if (u->has_file) {
+		f->result.packed_nar_bytes += u->info->nar_size;
+		f->result.packed_file_bytes += u->file_size;
+	}
 	name_path(f, index, path, sizeof(path));
 	progress_done(f->request->progress, path, u->info->nar_size,
 	              u->file_size);

@@ -23,6 +23,8 @@ struct flow_result {
 	size_t failed;
 	bool has_multipart; /* some path went as a multipart upload */
 	struct link_meter link;
+	uint64_t packed_nar_bytes;  /* of those that were pushed, and were */
+	uint64_t packed_file_bytes; /* packed from their beginnings */
 	int exit_status;
 };
 

@@ -9,6 +9,7 @@
 #include "client/cache/select.h"
 #include "client/journal/journal.h"
 #include "client/push/decide.h"
+#include "client/push/estimate.h"
 #include "client/push/flow.h"
 #include "client/push/preflight.h"
 #include "protocol/base/cleanup.h"
@@ -19,9 +20,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define CONNECTIONS     48
 #define KNOWN_AGE_MAX_S 3600 /* who empties a bucket waits, or rechecks */
+
+#define METHOD_SIZE 32 /* "zstd:19" */
 
 struct push {
 	const struct push_request *request;
@@ -152,9 +156,47 @@ static int make_plan(struct push *p)
 	return decide(&request, &p->plan, &p->needs_cache_info);
 }
 
+static int level_of(const struct push *p)
+{
+	return p->request->level >= 0 ? p->request->level
+	                              : p->config->compression_level;
+}
+
+/* By which the journal knows how long compressing takes. */
+static void format_method(const struct push *p, char out[METHOD_SIZE])
+{
+	(void)snprintf(out, METHOD_SIZE, "%s:%d",
+	               pack_compression_name(p->compression), level_of(p));
+}
+
+static void estimate(const struct push *p,
+                     struct progress_estimate *ret_estimate)
+{
+	char method[METHOD_SIZE];
+	struct journal_link link;
+	struct journal_work work;
+	struct estimate_request request = {
+		.plan = &p->plan,
+		.compression = p->compression,
+		.is_remote = cache_is_remote(p->cache),
+		.needs_cache_info = p->needs_cache_info,
+		.jobs = p->request->jobs ? p->request->jobs
+		                         : pack_processor_count(),
+		.connections = CONNECTIONS,
+	};
+
+	format_method(p, method);
+	if (journal_find_link(p->journal, p->config->store, &link) == 1)
+		request.link = &link;
+	if (journal_find_work(p->journal, method, &work) == 1)
+		request.work = &work;
+	estimate_make(&request, ret_estimate);
+}
+
 static void show_plan(const struct push *p)
 {
-	const struct progress_plan plan = {
+	struct progress_estimate estimated;
+	struct progress_plan plan = {
 		.path_count = p->closure.count,
 		.todo_count = p->plan.push_count,
 		.upstream_count = p->plan.upstream_count,
@@ -162,6 +204,10 @@ static void show_plan(const struct push *p)
 		.nar_bytes = p->plan.nar_bytes,
 	};
 
+	if (p->request->dry_run) {
+		estimate(p, &estimated);
+		plan.estimate = &estimated;
+	}
 	progress_plan(p->progress, &plan, p->config->name);
 	for (size_t i = 0; p->request->dry_run && i < p->closure.count; i++) {
 		char path[STORE_PATH_SIZE];
@@ -212,8 +258,7 @@ static int prepare_upload(struct push *p)
 {
 	const struct pack_options options = {
 		.compression = p->compression,
-		.level = p->request->level >= 0 ? p->request->level
-		                                : p->config->compression_level,
+		.level = level_of(p),
 		.jobs = p->request->jobs,
 		.max_memory = p->request->max_memory,
 	};
@@ -230,8 +275,35 @@ static int prepare_upload(struct push *p)
 	return rc < 0 ? fail(strerror(-rc)) : 0;
 }
 
+/* What was read and not packed, or packed and not pushed, has no size: then
+ * this push says nothing of what compressing takes. */
+static void note_work(const struct push *p, const struct flow_result *result,
+                      uint64_t cpu_ms)
+{
+	const struct journal_work work = {
+		.nar_bytes = result->packed_nar_bytes,
+		.file_bytes = result->packed_file_bytes,
+		.cpu_ms = cpu_ms,
+	};
+	char method[METHOD_SIZE];
+
+	format_method(p, method);
+	if (work.nar_bytes > 0 && work.nar_bytes == pack_bytes_read(p->pack))
+		(void)!journal_add_work(p->journal, method, &work);
+}
+
+static uint64_t clock_cpu_ms(void)
+{
+	struct timespec spent;
+
+	(void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &spent);
+	return (uint64_t)spent.tv_sec * 1000 +
+	       (uint64_t)spent.tv_nsec / 1000000;
+}
+
 static int upload_all(struct push *p)
 {
+	const uint64_t began_cpu_ms = clock_cpu_ms();
 	const struct flow_request request = {
 		.agent = p->agent,
 		.cache_config = p->config,
@@ -250,6 +322,7 @@ static int upload_all(struct push *p)
 	struct flow_result result;
 
 	flow_run(&request, &result);
+	note_work(p, &result, clock_cpu_ms() - began_cpu_ms);
 	/* The answer to a beginning may have been lost: the server then holds
 	 * an upload whose id nobody knows. */
 	if (result.has_multipart && end_stale_uploads(p) != 0 &&

@@ -1,5 +1,6 @@
 #include "client/ui/progress.h"
 
+#include "client/ui/estimate_words.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/fd.h"
 #include "protocol/base/number.h"
@@ -147,9 +148,9 @@ static void put_path(struct buffer *out, const char *store_path)
 	json_put_text_member(out, "storePath", bytes_of_text(store_path));
 }
 
-static void print_plan(const struct progress *p, const char *cache)
+static void print_plan(const struct progress *p,
+                       const struct progress_plan *plan, const char *cache)
 {
-	const struct progress_plan *plan = &p->plan;
 	char size[NUMBER_SIZE_TEXT];
 
 	number_format_size(plan->nar_bytes, size, sizeof(size));
@@ -159,6 +160,8 @@ static void print_plan(const struct progress *p, const char *cache)
 	              plan->path_count, p->words->verb, size,
 	              plan->present_count, p->words->present,
 	              plan->upstream_count, p->words->upstream);
+	if (plan->estimate)
+		estimate_print(plan->estimate, stderr);
 }
 
 void progress_plan(struct progress *p, const struct progress_plan *plan,
@@ -167,10 +170,11 @@ void progress_plan(struct progress *p, const struct progress_plan *plan,
 	struct buffer out;
 
 	p->plan = *plan;
+	p->plan.estimate = NULL; /* borrowed for this call */
 	if (p->look == LOOK_QUIET)
 		return;
 	if (p->look != LOOK_JSON) {
-		print_plan(p, cache);
+		print_plan(p, plan, cache);
 		return;
 	}
 	begin_event(&out, "plan");
@@ -181,6 +185,8 @@ void progress_plan(struct progress *p, const struct progress_plan *plan,
 	json_put_int_member(&out, "present", (int64_t)plan->present_count);
 	json_put_int_member(&out, "upstream", (int64_t)plan->upstream_count);
 	json_put_int_member(&out, "narBytes", (int64_t)plan->nar_bytes);
+	if (plan->estimate)
+		estimate_put(plan->estimate, &out);
 	print_event(&out);
 }
 

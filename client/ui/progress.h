@@ -8,6 +8,7 @@
 
 #include "protocol/base/attributes.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,6 +29,24 @@ struct progress;
 struct progress *progress_new(enum progress_mode mode, enum progress_kind kind);
 void progress_free(struct progress *progress);
 
+/* What a push will most likely take; see client/push/estimate.h. */
+struct progress_estimate {
+	bool is_bound; /* bytes and requests are no more than that: how well it
+	                * compresses is not known */
+	uint64_t file_bytes;
+	bool has_requests; /* a folder has none */
+	uint64_t class_a;  /* S3's transaction classes as Backblaze has them */
+	uint64_t class_b;
+	uint64_t class_c;
+	bool has_link; /* it was measured */
+	uint64_t link_bytes_per_s;
+	uint32_t link_latency_ms;
+	int64_t link_measured_at; /* seconds since the epoch */
+	uint64_t link_ms;         /* that it is busy */
+	bool has_cpu;             /* likewise */
+	uint64_t cpu_ms;          /* that the processors are busy */
+};
+
 struct progress_plan {
 	size_t path_count;     /* in the closure */
 	size_t todo_count;     /* to be pushed or pulled */
@@ -35,6 +54,7 @@ struct progress_plan {
 	                        * not in the cache */
 	size_t present_count;  /* skipped: in the cache, or in the store */
 	uint64_t nar_bytes;    /* of those to do, uncompressed */
+	const struct progress_estimate *estimate; /* NULL: not asked for */
 };
 
 /* cache NULL: none was asked. */

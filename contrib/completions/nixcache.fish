@@ -36,7 +36,7 @@ complete -c nixcache -n $push -s j -l jobs -x -d 'Threads that compress'
 complete -c nixcache -n $push -l max-memory -x -d 'For archives in flight'
 complete -c nixcache -n $push -l compression -x -a 'zstd xz none'
 complete -c nixcache -n $push -l level -x -d 'Of compression'
-complete -c nixcache -n $push -s n -l dry-run -d 'Only say what would be pushed'
+complete -c nixcache -n $push -s n -l dry-run -d 'Only say what would be pushed, and what it takes'
 complete -c nixcache -n $push -l json -d 'One object an event'
 complete -c nixcache -n '__fish_seen_subcommand_from push pull verify lock unlock' -s q -l quiet -d 'Only errors'
 

@@ -289,6 +289,31 @@ static void the_link_is_as_it_was_measured_last(void)
 	journal_stage_tear_down(&s);
 }
 
+static void the_work_of_late_counts_most(void)
+{
+	static struct journal_stage s;
+	const uint64_t gib = 1ULL << 30;
+	const struct journal_work first = { 6 * gib, 3 * gib, 8000 };
+	const struct journal_work then = { 2 * gib, 2 * gib, 1000 };
+	struct journal_work work = { .cpu_ms = 5 };
+
+	begin(&s);
+	CHECK(journal_find_work(s.journal, "zstd:3", &work) == 0);
+	CHECK(work.cpu_ms == 5);
+	CHECK(journal_add_work(s.journal, "zstd:3", &then) == 0);
+	CHECK(journal_add_work(s.journal, "zstd:3", &then) == 0);
+	CHECK(journal_find_work(s.journal, "zstd:3", &work) == 1);
+	CHECK(work.nar_bytes == 4 * gib && work.file_bytes == 4 * gib &&
+	      work.cpu_ms == 2000);
+
+	CHECK(journal_add_work(s.journal, "xz:6", &first) == 0);
+	CHECK(journal_add_work(s.journal, "xz:6", &then) == 0);
+	CHECK(journal_find_work(s.journal, "xz:6", &work) == 1);
+	CHECK(work.nar_bytes == 5 * gib && work.file_bytes == 7 * gib / 2 &&
+	      work.cpu_ms == 5000);
+	journal_stage_tear_down(&s);
+}
+
 static void without_a_journal_nothing_is_known(void)
 {
 	static struct journal_stage s;
@@ -330,6 +355,8 @@ int main(void)
 		  the_longest_id_fits_and_no_longer_one },
 		{ "the link is as it was measured last",
 		  the_link_is_as_it_was_measured_last },
+		{ "the work of late counts most",
+		  the_work_of_late_counts_most },
 		{ "without a journal nothing is known",
 		  without_a_journal_nothing_is_known },
 	};
