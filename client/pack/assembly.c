@@ -25,16 +25,13 @@ int assembly_init(struct assembly *assembly, const struct pack_start *start)
 	bool has_start = start->parts > 0;
 	struct assembly a = {
 		.file_sha256 = has_start ? NULL : digest_new_sha256(),
-		.part_md5 = digest_new_md5(),
 		.total = start->bytes,
 		.blocks = start->blocks,
 		.parts = start->parts,
 	};
 
-	if ((!has_start && !a.file_sha256) || !a.part_md5) {
-		assembly_clear(&a);
+	if (!has_start && !a.file_sha256)
 		return -ENOMEM;
-	}
 	*assembly = a;
 	return 0;
 }
@@ -42,7 +39,6 @@ int assembly_init(struct assembly *assembly, const struct pack_start *start)
 void assembly_clear(struct assembly *assembly)
 {
 	digest_free(assembly->file_sha256);
-	digest_free(assembly->part_md5);
 	region_clear(&assembly->gathered);
 	*assembly = (struct assembly){ .total = 0 };
 }
@@ -62,8 +58,6 @@ static int give_part(struct assembly *a, bool is_last, struct notes *parts)
 	if (!note || !part)
 		return -ENOMEM;
 	rc = region_fit(&a->gathered);
-	if (rc == 0)
-		rc = digest_final(a->part_md5, part->part.md5);
 	if (rc < 0)
 		return rc;
 
@@ -92,8 +86,6 @@ static int add_bytes(struct assembly *a, struct region *block)
 
 	if (a->file_sha256)
 		rc = digest_update(a->file_sha256, block->data, block->len);
-	if (rc == 0)
-		rc = digest_update(a->part_md5, block->data, block->len);
 	if (rc < 0)
 		return rc;
 	a->total += block->len;

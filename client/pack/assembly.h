@@ -15,7 +15,6 @@
 
 struct assembly {
 	struct digest *file_sha256; /* owned; NULL: had a start */
-	struct digest *part_md5;    /* owned */
 	uint64_t total;             /* compressed bytes so far */
 	uint64_t blocks;            /* in them */
 	unsigned parts;             /* given out so far */
@@ -27,8 +26,8 @@ must_check int assembly_init(struct assembly *assembly,
                              const struct pack_start *start);
 void assembly_clear(struct assembly *assembly);
 
-/* Takes the block's bytes.  Parts that are complete now are added to ret_parts
- * (also if the call fails later on): at most two.  0, -ENOMEM, -EIO, -EFBIG. */
+/* Takes the block's bytes.  Parts that are complete now, but for their MD5, are
+ * added to ret_parts (also if the call fails later on): at most two.  0, -ENOMEM, -EIO, -EFBIG. */
 must_check int assembly_add(struct assembly *assembly, struct region *block,
                             bool is_last, struct notes *ret_parts);
 

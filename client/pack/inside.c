@@ -140,6 +140,7 @@ void locked_end(struct pack *pack, struct job *job)
 	if (job->is_over)
 		return;
 	job->is_over = true;
+	notes_clear(&job->sealed);
 	jobs_remove(job->is_begun ? &pack->active : &pack->waiting, job);
 	if (job->uses == 0)
 		job_free(job);

@@ -43,10 +43,12 @@ struct job {
 	bool is_begun;     /* the assembly is there */
 	bool is_noise;     /* compressing did not pay, when last tried */
 	bool is_gathering; /* a thread is at its assembly, and owns that */
-	unsigned uses;     /* the reader, and each block */
+	unsigned uses;     /* the reader, each block, each unsealed part */
 	size_t next_index;
 	struct blocks compressed; /* waiting for their turn */
 	struct assembly assembly;
+	struct notes sealed; /* waiting for their turn */
+	unsigned next_part;
 	struct note *farewell; /* owned until sent: done or failed */
 	struct job *previous;
 	struct job *next;
@@ -71,15 +73,16 @@ struct pack {
 	size_t queued_max; /* bytes in `blocks` that make readers wait */
 
 	pthread_mutex_t lock;
-	pthread_cond_t has_jobs;   /* readers wait */
-	pthread_cond_t has_blocks; /* packers wait */
-	pthread_cond_t has_room;   /* readers wait */
+	pthread_cond_t has_jobs; /* readers wait */
+	pthread_cond_t has_work; /* packers wait */
+	pthread_cond_t has_room; /* readers wait */
 	bool is_stopping;
-	struct jobs waiting;  /* to be read */
-	struct jobs active;   /* begun, not over */
-	struct blocks blocks; /* to be compressed */
-	size_t queued;        /* bytes in `blocks` */
-	struct notes notes;   /* to be taken by the conductor */
+	struct jobs waiting;   /* to be read */
+	struct jobs active;    /* begun, not over */
+	struct blocks blocks;  /* to be compressed */
+	size_t queued;         /* bytes in `blocks` */
+	struct notes unsealed; /* parts to be hashed */
+	struct notes notes;    /* to be taken by the conductor */
 	atomic_uint_fast64_t bytes_read;
 
 	size_t reader_count;
@@ -91,6 +94,16 @@ struct pack {
 /* A thread's life: argument and result as pthread_create() has them. */
 void *reader_run(void *pack);
 void *packer_run(void *packer);
+
+/* Makes parts of the blocks whose turn it is, and hands them on. */
+void locked_gather(struct pack *pack, struct job *job);
+
+/* Hashes a part that is too small to be worth another thread.  0 or -errno. */
+must_check int seal_small(struct note *note);
+/* Takes the parts of a job: out with them, or to be hashed. */
+void locked_seal(struct pack *pack, struct job *job, struct notes *parts);
+/* Hashes one of these. */
+void seal_apart(struct pack *pack, struct note *note);
 
 void blocks_add(struct blocks *blocks, struct block *block);
 /* The first, or the one with this index; NULL if there is none. */

@@ -41,6 +41,26 @@ struct note *notes_take(struct notes *notes)
 	return note;
 }
 
+struct note *notes_take_part(struct notes *notes, unsigned number)
+{
+	struct note *before = NULL, *note = notes->first;
+
+	while (note && note->event.part->number != number) {
+		before = note;
+		note = note->next;
+	}
+	if (!note)
+		return NULL;
+	if (before) {
+		before->next = note->next;
+	} else {
+		notes->first = note->next;
+	}
+	if (notes->last == note)
+		notes->last = before;
+	return note;
+}
+
 void notes_clear(struct notes *notes)
 {
 	struct note *note;

@@ -5,6 +5,8 @@
 
 struct note {
 	struct pack_event event;
+	struct job *owner; /* of a part on its way to be sealed; a use */
+	bool is_sealed;    /* the part has its MD5 */
 	struct note *next;
 };
 
@@ -18,6 +20,8 @@ void notes_add(struct notes *notes, struct note *note);
 void notes_add_all(struct notes *notes, struct notes *more);
 /* The first, now the caller's, or NULL. */
 struct note *notes_take(struct notes *notes);
+/* The one that has the part of this number, or NULL. */
+struct note *notes_take_part(struct notes *notes, unsigned number);
 void notes_clear(struct notes *notes);
 
 /* Frees a note and, if it still has one, its part. */

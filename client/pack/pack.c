@@ -14,14 +14,16 @@
 /*
  * Theory of operation.
  *
- *   waiting -> reader -> blocks -> packer -> compressed -> assembly -> notes
+ *   waiting -> reader -> blocks -> packer -> compressed -> assembly
+ *                             -> unsealed -> packer -> sealed -> notes
  *
  * A job waits until a reader takes it.  The reader cuts its NAR into blocks,
  * all of PACK_BLOCK_SIZE but the last, and hashes it; the last block goes on
  * only when size and hash are the expected ones, so no part that says
  * is_last ever comes of a path that has changed.  Packers compress blocks in
  * any order.  Whoever finishes the block whose turn it is gathers it, and all
- * that follow it and have come, into parts.  A job ends by its last part, by
+ * that follow it and have come, into parts.  Any packer hashes a part; they go
+ * out in their order.  A job ends by its last part, by
  * a failure or by pack_cancel(); what of it is still on its way is dropped
  * where it is met, and the last block that goes frees the job.  A job with a
  * start is the same from there on; before it the reader only hashes.
@@ -180,7 +182,7 @@ static void init(struct pack *p)
 {
 	(void)pthread_mutex_init(&p->lock, NULL);
 	(void)pthread_cond_init(&p->has_jobs, NULL);
-	(void)pthread_cond_init(&p->has_blocks, NULL);
+	(void)pthread_cond_init(&p->has_work, NULL);
 	(void)pthread_cond_init(&p->has_room, NULL);
 }
 
@@ -230,7 +232,7 @@ static void stop_threads(struct pack *p)
 	(void)pthread_mutex_lock(&p->lock);
 	p->is_stopping = true;
 	(void)pthread_cond_broadcast(&p->has_jobs);
-	(void)pthread_cond_broadcast(&p->has_blocks);
+	(void)pthread_cond_broadcast(&p->has_work);
 	(void)pthread_cond_broadcast(&p->has_room);
 	(void)pthread_mutex_unlock(&p->lock);
 	if (p->budget)
@@ -261,12 +263,25 @@ static void drop_job(struct pack *p, struct job *job)
 	locked_unuse(job);
 }
 
+static void drop_unsealed(struct pack *p)
+{
+	struct note *note;
+
+	while ((note = notes_take(&p->unsealed))) {
+		struct job *job = note->owner;
+
+		note_free(note);
+		locked_unuse(job);
+	}
+}
+
 /* The threads are gone: no lock is needed. */
 static void drop_all(struct pack *p)
 {
 	struct job *job;
 
 	drop_blocks(&p->blocks);
+	drop_unsealed(p);
 	while ((job = p->waiting.first))
 		drop_job(p, job);
 	while ((job = p->active.first))
@@ -284,7 +299,7 @@ void pack_close(struct pack *pack)
 	budget_release(pack->budget);
 	close_at(&pack->event_fd);
 	(void)pthread_cond_destroy(&pack->has_room);
-	(void)pthread_cond_destroy(&pack->has_blocks);
+	(void)pthread_cond_destroy(&pack->has_work);
 	(void)pthread_cond_destroy(&pack->has_jobs);
 	(void)pthread_mutex_destroy(&pack->lock);
 	free(pack);
@@ -321,10 +336,12 @@ int pack_submit(struct pack *pack, size_t job, const char *path,
 		.expected_hash = *expected_hash,
 		.expected_size = expected_size,
 		.farewell = take_ptr(farewell),
+		.next_part = 1,
 	};
 	if (start) {
 		j->start = *start;
 		j->next_index = start->blocks;
+		j->next_part = start->parts + 1;
 	}
 	(void)pthread_mutex_lock(&pack->lock);
 	jobs_add(&pack->waiting, take_ptr(j));

@@ -5,21 +5,31 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The next block, or NULL when the pack stops. */
-static struct block *next_block(struct pack *p)
-{
+/* One of these, or none: the pack stops. */
+struct work {
+	struct note *part; /* to be sealed */
 	struct block *block;
+};
+
+/* Parts first: they are what gives memory back. */
+static struct work next_work(struct pack *p)
+{
+	struct work work = { .part = NULL };
 
 	(void)pthread_mutex_lock(&p->lock);
-	while (!p->is_stopping && !p->blocks.first)
-		(void)pthread_cond_wait(&p->has_blocks, &p->lock);
-	block = p->is_stopping ? NULL : blocks_take(&p->blocks);
-	if (block) {
-		p->queued -= block->bytes.len;
+	while (!p->is_stopping && !p->blocks.first && !p->unsealed.first)
+		(void)pthread_cond_wait(&p->has_work, &p->lock);
+	if (!p->is_stopping) {
+		work.part = notes_take(&p->unsealed);
+		if (!work.part)
+			work.block = blocks_take(&p->blocks);
+	}
+	if (work.block) {
+		p->queued -= work.block->bytes.len;
 		(void)pthread_cond_broadcast(&p->has_room);
 	}
 	(void)pthread_mutex_unlock(&p->lock);
-	return block;
+	return work;
 }
 
 /* Was this so of an earlier block, and is it of this one? */
@@ -91,76 +101,6 @@ static int compress(struct packer *packer, struct block *block)
 	return rc < 0 ? rc : take_scratch(packer, &block->bytes, len);
 }
 
-static void locked_say_done(struct pack *p, struct job *job)
-{
-	struct notes farewell = { .first = NULL };
-	struct note *note = job->farewell;
-	int rc;
-
-	rc = assembly_end(&job->assembly, &note->event);
-	if (rc < 0) {
-		locked_fail(p, job, rc, strerrordesc_np(-rc));
-		return;
-	}
-	job->farewell = NULL;
-	note->event.type = PACK_DONE;
-	note->event.nar_hash = job->expected_hash; /* verified by the reader */
-	note->event.nar_size = job->expected_size;
-	notes_add(&farewell, note);
-	locked_send(p, &farewell);
-	locked_end(p, job);
-}
-
-/* Called and left with the lock held; without it in between. */
-static void gather(struct pack *p, struct block *block)
-{
-	struct notes parts = { .first = NULL };
-	struct job *job = block->job;
-	int rc;
-
-	(void)pthread_mutex_unlock(&p->lock);
-	rc = assembly_add(&job->assembly, &block->bytes, block->is_last,
-	                  &parts);
-	for (struct note *note = parts.first; note; note = note->next)
-		note->event.job = job->id;
-	(void)pthread_mutex_lock(&p->lock);
-
-	if (job->is_over || rc < 0)
-		notes_clear(&parts);
-	if (rc < 0) {
-		locked_fail(p, job, rc,
-		            rc == -EFBIG ? "too large for the parts of S3"
-		                         : strerrordesc_np(-rc));
-	}
-	if (job->is_over)
-		return;
-
-	locked_send(p, &parts);
-	if (block->is_last)
-		locked_say_done(p, job);
-}
-
-/* Gathers what can be gathered.  One thread at a time does so for a job: the
- * others leave their block with it. */
-static void locked_gather_all(struct pack *p, struct job *job)
-{
-	struct block *block;
-
-	if (job->is_gathering)
-		return;
-
-	job->is_gathering = true;
-	job->uses++;
-	while ((block = blocks_take_index(&job->compressed, job->next_index))) {
-		job->next_index++;
-		if (!job->is_over)
-			gather(p, block);
-		locked_block_free(block);
-	}
-	job->is_gathering = false;
-	locked_unuse(job);
-}
-
 static void finish(struct pack *p, struct block *block, int rc)
 {
 	struct job *job = block->job;
@@ -170,7 +110,7 @@ static void finish(struct pack *p, struct block *block, int rc)
 		locked_fail(p, job, rc, strerrordesc_np(-rc));
 	job->uses++;
 	blocks_add(&job->compressed, block);
-	locked_gather_all(p, job);
+	locked_gather(p, job);
 	locked_unuse(job);
 	(void)pthread_mutex_unlock(&p->lock);
 }
@@ -185,17 +125,28 @@ static bool is_wanted(struct pack *p, const struct block *block)
 	return !is_over;
 }
 
+static void pack_block(struct packer *packer, struct block *block)
+{
+	int rc = 0;
+
+	if (is_wanted(packer->pack, block))
+		rc = compress(packer, block);
+	finish(packer->pack, block, rc);
+}
+
 void *packer_run(void *packer)
 {
 	struct packer *self = packer;
-	struct block *block;
 
-	while ((block = next_block(self->pack))) {
-		int rc = 0;
+	for (;;) {
+		struct work work = next_work(self->pack);
 
-		if (is_wanted(self->pack, block))
-			rc = compress(self, block);
-		finish(self->pack, block, rc);
+		if (work.part) {
+			seal_apart(self->pack, work.part);
+		} else if (work.block) {
+			pack_block(self, work.block);
+		} else {
+			return NULL;
+		}
 	}
-	return NULL;
 }

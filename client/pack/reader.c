@@ -192,7 +192,7 @@ static void queue_block(struct pack *p, struct block *block)
 	(void)pthread_mutex_lock(&p->lock);
 	blocks_add(&p->blocks, block);
 	p->queued += block->bytes.len;
-	(void)pthread_cond_signal(&p->has_blocks);
+	(void)pthread_cond_signal(&p->has_work);
 	(void)pthread_mutex_unlock(&p->lock);
 }
 
