@@ -81,8 +81,9 @@ check 'with parts' test "$stored" -ge 1
 
 mark_log
 check 'the same push again goes through' push main
-check_same 'parts that are stored are not sent again' $((parts - stored)) \
-	"$(count_log '^PUT .*/nar/.* 200$')"
+# The others may be cut in another way, but not into more.
+check 'parts that are stored are not sent again' \
+	test "$(count_log '^PUT .*/nar/.* 200$')" -le $((parts - stored))
 check_same 'no upload is left' 0 "$(open_uploads)"
 check_same 'nor written down' 0 "$(written upload)"
 check 'stock Nix takes it' nix_pull "$store_url" "$top" "$key_public"
