@@ -62,19 +62,20 @@ static int check_ancestor(const char *path)
 {
 	char folder[PATH_MAX];
 	struct stat st;
-	char *slash;
 
 	(void)snprintf(folder, sizeof(folder), "%s", path);
-	do {
-		slash = strrchr(folder, '/');
-		if (!slash)
-			return 0;
+	for (char *slash = strrchr(folder, '/'); slash && slash > folder;
+	     slash = strrchr(folder, '/')) {
 		*slash = '\0';
-	} while (*folder && stat(folder, &st) < 0 && errno == ENOENT);
-	if (*folder && stat(folder, &st) < 0)
-		return -errno;
-	return !*folder || st.st_uid == 0 || st.st_uid == geteuid() ? 0
-	                                                            : -EPERM;
+		if (stat(folder, &st) == 0) {
+			return st.st_uid == 0 || st.st_uid == geteuid()
+			               ? 0
+			               : -EPERM;
+		}
+		if (errno != ENOENT)
+			return -errno;
+	}
+	return 0;
 }
 
 /* Where links lead is looked at once: SQLite is then told to follow none. */
@@ -123,7 +124,7 @@ static int enter(struct journal *journal, char why[JOURNAL_WHY_MAX])
  * that the process has on it (fcntl(2)). */
 static int look(struct journal *journal)
 {
-	struct stat st;
+	struct stat st = { .st_ino = 0 };
 	int fd = journal_file_open(journal->path, &st);
 
 	if (fd < 0)

@@ -77,13 +77,17 @@ void journal_upload_clear(struct journal_upload *upload);
 must_check int journal_begin_upload(struct journal *journal, const char *store,
                                     const char *key, const char *upload_id);
 
-/* A part is stored; parts may come in any order.  blocks: how many blocks of
- * the NAR this part and all before it hold.  -ENOENT: no such upload is
+/* A part is stored; parts may come in any order.  -ENOENT: no such upload is
  * recorded. */
+struct journal_part {
+	unsigned number; /* 1.. */
+	const char *etag;
+	uint64_t bytes;
+	uint64_t blocks; /* of the NAR, in this part and all before it */
+};
 must_check int journal_add_part(struct journal *journal, const char *store,
-                                const char *upload_id, unsigned number,
-                                const char *etag, uint64_t bytes,
-                                uint64_t blocks);
+                                const char *upload_id,
+                                const struct journal_part *part);
 
 /* 1: *ret_upload is what a dead process has left of this object, begun within
  * the last max_age_s seconds, the one with most bytes; it is ours from now on,

@@ -80,7 +80,7 @@ int journal_find_known(struct journal *journal, const char *store,
                        const struct strings *bases, int64_t max_age_s,
                        bool *ret_known)
 {
-	int64_t id;
+	int64_t id = 0;
 	int rc;
 
 	memset(ret_known, 0, bases->count * sizeof(*ret_known));
@@ -124,7 +124,7 @@ static int add_each(struct journal *journal, int64_t id,
 int journal_add_known(struct journal *journal, const char *store,
                       const struct strings *bases)
 {
-	int64_t id;
+	int64_t id = 0;
 	int rc;
 
 	if (!journal || bases->count == 0)

@@ -42,15 +42,14 @@ int journal_begin_upload(struct journal *journal, const char *store,
 }
 
 int journal_add_part(struct journal *journal, const char *store,
-                     const char *upload_id, unsigned number, const char *etag,
-                     uint64_t bytes, uint64_t blocks)
+                     const char *upload_id, const struct journal_part *part)
 {
 	cleanup_statement sqlite3_stmt *statement = NULL;
 	int rc;
 
 	if (!journal)
 		return 0;
-	if (bytes > INT64_MAX || blocks > INT64_MAX)
+	if (part->bytes > INT64_MAX || part->blocks > INT64_MAX)
 		return -ERANGE;
 	rc = journal_prepare(journal,
 	                     "INSERT OR REPLACE INTO part "
@@ -61,10 +60,10 @@ int journal_add_part(struct journal *journal, const char *store,
 		return rc;
 	journal_bind(statement, 1, store);
 	journal_bind(statement, 2, upload_id);
-	journal_bind_number(statement, 3, number);
-	journal_bind(statement, 4, etag);
-	journal_bind_number(statement, 5, (int64_t)bytes);
-	journal_bind_number(statement, 6, (int64_t)blocks);
+	journal_bind_number(statement, 3, part->number);
+	journal_bind(statement, 4, part->etag);
+	journal_bind_number(statement, 5, (int64_t)part->bytes);
+	journal_bind_number(statement, 6, (int64_t)part->blocks);
 	rc = journal_step(journal, statement);
 	if (rc == 0 && sqlite3_changes(journal->db) == 0)
 		rc = -ENOENT;
@@ -146,7 +145,7 @@ static int find_orphan(struct journal *journal, sqlite3_stmt *rows,
 
 	while ((rc = journal_step(journal, rows)) == 1) {
 		int64_t owner = sqlite3_column_int64(rows, 2);
-		struct journal_upload found;
+		struct journal_upload found = { .bytes = 0 };
 
 		if (owner == journal->owner || owner_is_other(journal, owner))
 			continue;
@@ -191,8 +190,8 @@ static int take_over(struct journal *journal, int64_t id, size_t part_count)
 static int adopt(struct journal *journal, sqlite3_stmt *rows,
                  struct journal_upload *ret_upload)
 {
-	struct journal_upload upload;
-	int64_t id;
+	struct journal_upload upload = { .bytes = 0 };
+	int64_t id = 0;
 	int rc = find_orphan(journal, rows, &upload, &id);
 
 	if (rc < 0 || id == 0)

@@ -186,10 +186,15 @@ int multipart_note_stored(struct multipart *m,
 		return -ENOMEM;
 	m->stored_count++;
 	if (m->is_written) {
+		const struct journal_part stored = {
+			.number = number,
+			.etag = etag,
+			.bytes = part->bytes,
+			.blocks = part->blocks,
+		};
+
 		m->is_written = journal_add_part(place->journal, place->store,
-		                                 m->upload_id, number, etag,
-		                                 part->bytes,
-		                                 part->blocks) == 0;
+		                                 m->upload_id, &stored) == 0;
 	}
 	return 0;
 }

@@ -328,10 +328,11 @@ static int upload_all(struct push *p)
 	if (result.has_multipart && end_stale_uploads(p) != 0 &&
 	    result.exit_status == EXIT_DONE)
 		result.exit_status = EXIT_FAILED;
-	if (result.link.bytes_per_s > 0)
+	if (result.link.bytes_per_s > 0) {
 		(void)!journal_set_link(p->journal, p->config->store,
 		                        result.link.bytes_per_s,
 		                        result.link.latency_ms);
+	}
 	progress_end(p->progress, result.pushed, result.failed,
 	             cache_bytes_sent(p->cache));
 	return result.exit_status;

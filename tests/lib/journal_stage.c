@@ -97,9 +97,11 @@ void journal_stage_upload(struct journal_stage *s, const char *upload_id,
 	for (const char *at = numbers; *at; at++) {
 		unsigned number = (unsigned)(*at - '0');
 		const char etag[] = { '"', 'e', *at, '"', '\0' };
+		const struct journal_part part = { number, etag, bytes,
+			                           number * 2UL };
 
 		CHECK(journal_add_part(s->journal, STAGE_STORE, upload_id,
-		                       number, etag, bytes, number * 2UL) == 0);
+		                       &part) == 0);
 	}
 }
 

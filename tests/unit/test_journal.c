@@ -167,8 +167,8 @@ static void parts_behind_a_gap_are_forgotten(void)
 	CHECK(journal_stage_query(&s, "SELECT count(*) FROM part") == 2);
 
 	/* What closes the gap does not bring them back. */
-	CHECK(journal_add_part(s.journal, STAGE_STORE, "id", 3, "new", 50, 9) ==
-	      0);
+	CHECK(journal_add_part(s.journal, STAGE_STORE, "id",
+	                       &(struct journal_part){ 3, "new", 50, 9 }) == 0);
 	journal_stage_orphan(&s);
 	CHECK(journal_stage_adopt(&s, &u) == 1);
 	CHECK(u.etags.count == 3 && u.bytes == 250 && u.blocks == 9);
@@ -242,7 +242,8 @@ static void an_upload_that_ended_is_gone(void)
 	journal_stage_orphan(&s);
 	CHECK(journal_stage_adopt(&s, &u) == 0);
 	CHECK(journal_stage_query(&s, "SELECT count(*) FROM part") == 0);
-	CHECK(journal_add_part(s.journal, STAGE_STORE, "id", 3, "e", 1, 1) ==
+	CHECK(journal_add_part(s.journal, STAGE_STORE, "id",
+	                       &(struct journal_part){ 3, "e", 1, 1 }) ==
 	      -ENOENT);
 	journal_stage_tear_down(&s);
 }

@@ -32,7 +32,7 @@ static struct child spawn(const struct journal_stage *s,
                           void (*run)(const struct journal_stage *, int from,
                                       int to))
 {
-	int out[2], in[2];
+	int out[2] = { -1, -1 }, in[2] = { -1, -1 };
 	struct child child;
 
 	CHECK(pipe2(out, O_CLOEXEC) == 0 && pipe2(in, O_CLOEXEC) == 0);

@@ -69,16 +69,12 @@ int journal_begin_upload(struct journal *journal, const char *store,
 	return 0;
 }
 
-/* NOLINTNEXTLINE(readability-function-size): journal.h's parameters */
 int journal_add_part(struct journal *journal, const char *store,
-                     const char *upload_id, unsigned number, const char *etag,
-                     uint64_t bytes, uint64_t blocks)
+                     const char *upload_id, const struct journal_part *part)
 {
 	(void)store;
 	(void)upload_id;
-	(void)bytes;
-	(void)blocks;
-	note(journal, "part %s %u, ", etag, number);
+	note(journal, "part %s %u, ", part->etag, part->number);
 	return 0;
 }
 
