@@ -131,14 +131,19 @@ void compressor_free(struct compressor *compressor)
 	free(compressor);
 }
 
-static int run_zstd(struct compressor *c, int level, struct bytes in,
-                    uint8_t *out, size_t size, size_t *ret_len)
+static int set_zstd_level(struct compressor *c, int level)
 {
-	size_t n;
+	size_t rc =
+		ZSTD_CCtx_setParameter(c->zstd, ZSTD_c_compressionLevel, level);
 
-	n = ZSTD_CCtx_setParameter(c->zstd, ZSTD_c_compressionLevel, level);
-	if (!ZSTD_isError(n))
-		n = ZSTD_compress2(c->zstd, out, size, in.data, in.len);
+	return ZSTD_isError(rc) ? -EINVAL : 0;
+}
+
+static int run_zstd(struct compressor *c, struct bytes in, uint8_t *out,
+                    size_t size, size_t *ret_len)
+{
+	size_t n = ZSTD_compress2(c->zstd, out, size, in.data, in.len);
+
 	if (!ZSTD_isError(n)) {
 		*ret_len = n;
 		return 0;
@@ -158,14 +163,15 @@ bool compressor_probe(struct compressor *compressor, struct bytes in)
 	struct compressor *c = compressor;
 	size_t before = 0, after = 0;
 
+	if (set_zstd_level(c, PROBE_LEVEL) < 0)
+		return true;
 	for (size_t i = 0; i < SAMPLE_COUNT; i++) {
 		size_t at = in.len / SAMPLE_COUNT * i, len = 0;
 		struct bytes sample = { in.data + at, SAMPLE_SIZE };
 
 		if (in.len - at < SAMPLE_SIZE)
 			sample.len = in.len - at;
-		if (run_zstd(c, PROBE_LEVEL, sample, c->sample,
-		             sizeof(c->sample), &len) < 0)
+		if (run_zstd(c, sample, c->sample, sizeof(c->sample), &len) < 0)
 			return true;
 		before += sample.len;
 		after += len;
@@ -230,10 +236,13 @@ static int run_xz(struct compressor *c, struct bytes in, uint8_t *out,
 int compressor_run(struct compressor *compressor, struct bytes in, uint8_t *out,
                    size_t size, size_t *ret_len)
 {
+	int rc;
+
 	switch (compressor->compression) {
 	case PACK_ZSTD:
-		return run_zstd(compressor, compressor->level, in, out, size,
-		                ret_len);
+		rc = set_zstd_level(compressor, compressor->level);
+		return rc < 0 ? rc
+		              : run_zstd(compressor, in, out, size, ret_len);
 	case PACK_XZ:
 		return run_xz(compressor, in, out, size, ret_len);
 	case PACK_NONE:

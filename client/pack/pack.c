@@ -316,25 +316,24 @@ static bool is_sound(const struct pack_start *start, uint64_t nar_size)
 	return start->blocks < count && start->parts > 0 && start->bytes > 0;
 }
 
-int pack_submit(struct pack *pack, size_t job, const char *path,
-                const struct nix_hash *expected_hash, uint64_t expected_size,
+int pack_submit(struct pack *pack, size_t job, const struct pack_source *source,
                 const struct pack_start *start)
 {
 	cleanup_free struct note *farewell = calloc(1, sizeof(*farewell));
 	cleanup_free struct job *j = calloc(1, sizeof(*j));
-	cleanup_free char *copy = strdup(path);
+	cleanup_free char *copy = strdup(source->path);
 
 	if (!farewell || !j || !copy)
 		return -ENOMEM;
-	if (start && !is_sound(start, expected_size))
+	if (start && !is_sound(start, source->expected_size))
 		return -EINVAL;
 
 	farewell->event.job = job;
 	*j = (struct job){
 		.id = job,
 		.path = take_ptr(copy),
-		.expected_hash = *expected_hash,
-		.expected_size = expected_size,
+		.expected_hash = *source->expected_hash,
+		.expected_size = source->expected_size,
 		.farewell = take_ptr(farewell),
 		.next_part = 1,
 	};

@@ -98,14 +98,20 @@ struct pack_start {
 	uint64_t bytes;
 };
 
-/* path: the physical file or directory.  start NULL: from the beginning.  The
- * NAR's hash and size are compared with those expected at its end, and only
- * then does PACK_DONE come.  Jobs are read in the order given.  0, -ENOMEM;
- * -EINVAL for a start that is not before the last block, or has blocks without
- * parts and bytes, or these without blocks. */
-must_check int pack_submit(struct pack *pack, size_t job, const char *path,
-                           const struct nix_hash *expected_hash,
-                           uint64_t expected_size,
+/* What is packed, borrowed until pack_submit() returns. */
+struct pack_source {
+	const char *path; /* the physical file or directory */
+	const struct nix_hash *expected_hash; /* of its NAR */
+	uint64_t expected_size;
+};
+
+/* start NULL: from the beginning.  The NAR's hash and size are compared with
+ * those expected at its end, and only then does PACK_DONE come.  Jobs are read
+ * in the order given.  0, -ENOMEM; -EINVAL for a start that is not before the
+ * last block, or has blocks without parts and bytes, or these without
+ * blocks. */
+must_check int pack_submit(struct pack *pack, size_t job,
+                           const struct pack_source *source,
                            const struct pack_start *start);
 
 /* No more events for this job; its memory is given back. */

@@ -140,13 +140,18 @@ static void begin_packing(struct upload *u, const struct upload_context *x)
 {
 	const struct pack_start *start = &u->multipart.start;
 	char path[STORE_PATH_SIZE + PATH_SLACK];
+	const struct pack_source source = {
+		.path = path,
+		.expected_hash = &u->info->nar_hash,
+		.expected_size = u->info->nar_size,
+	};
 	int rc;
 
 	(void)snprintf(path, sizeof(path), "%s/%s", x->physical_dir,
 	               u->info->base);
 	u->state = UPLOAD_PACKING;
-	rc = pack_submit(x->pack, u->index, path, &u->info->nar_hash,
-	                 u->info->nar_size, start->parts > 0 ? start : NULL);
+	rc = pack_submit(x->pack, u->index, &source,
+	                 start->parts > 0 ? start : NULL);
 	if (rc < 0)
 		fail_errno(u, rc);
 }

@@ -101,11 +101,12 @@ static int submit_all(struct bench *b, const char *dir)
 	for (size_t i = 0; i < b->closure.count; i++) {
 		const struct path_info *info = &b->closure.paths[i];
 		char path[PATH_MAX];
+		const struct pack_source source = { path, &info->nar_hash,
+			                            info->nar_size };
 		int rc;
 
 		(void)snprintf(path, sizeof(path), "%s/%s", dir, info->base);
-		rc = pack_submit(b->pack, i, path, &info->nar_hash,
-		                 info->nar_size, NULL);
+		rc = pack_submit(b->pack, i, &source, NULL);
 		if (rc < 0)
 			return rc;
 	}

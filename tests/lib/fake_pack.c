@@ -63,14 +63,11 @@ void pack_part_free(struct pack_part *part)
 	free(fake);
 }
 
-int pack_submit(struct pack *pack, size_t job, const char *path,
-                const struct nix_hash *expected_hash, uint64_t expected_size,
+int pack_submit(struct pack *pack, size_t job, const struct pack_source *source,
                 const struct pack_start *start)
 {
 	struct fake_job *j = &pack->jobs[pack->count];
 
-	(void)expected_hash;
-	(void)expected_size;
 	if (pack->submit_error < 0)
 		return pack->submit_error;
 	if (pack->count == FAKE_PACK_JOBS_MAX)
@@ -79,7 +76,7 @@ int pack_submit(struct pack *pack, size_t job, const char *path,
 	*j = (struct fake_job){ .job = job };
 	if (start)
 		j->start = *start;
-	(void)snprintf(j->path, sizeof(j->path), "%s", path);
+	(void)snprintf(j->path, sizeof(j->path), "%s", source->path);
 	j->given = j->start.parts;
 	j->part_count =
 		j->given + 1 + fake_cache_random(&pack->random, PARTS_MAX);

@@ -85,10 +85,11 @@ void submit(struct pack *p, const struct store *s, size_t index,
             const struct pack_start *start)
 {
 	char path[PATH_MAX];
+	const struct pack_source source = { path, &s->hashes[index],
+		                            s->sizes[index] };
 
 	file_path(s, index, path);
-	CHECK(pack_submit(p, index, path, &s->hashes[index], s->sizes[index],
-	                  start) == 0);
+	CHECK(pack_submit(p, index, &source, start) == 0);
 }
 
 struct pack *open_pack(enum pack_compression compression)

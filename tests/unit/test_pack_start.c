@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -99,10 +100,12 @@ static void a_start_that_cannot_be_is_refused(void)
 	};
 	struct pack *p = open_pack(PACK_ZSTD);
 	const struct nix_hash hash = { { 0 } };
+	const struct pack_source source = { "/none", &hash,
+		                            2 * PACK_BLOCK_SIZE };
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		CHECK(pack_submit(p, i, "/none", &hash, 2 * PACK_BLOCK_SIZE,
-		                  &cases[i].start) == cases[i].rc);
+		CHECK(pack_submit(p, i, &source, &cases[i].start) ==
+		      cases[i].rc);
 	}
 	pack_close(p);
 }
@@ -177,7 +180,7 @@ static void a_job_with_a_start_can_be_cancelled(void)
 		outcome_init(&outcomes[1]);
 		submit(p, &s, 0, &start);
 		while (pack_bytes_read(p) < seen)
-			continue;
+			(void)sched_yield();
 		pack_cancel(p, 0);
 		submit(p, &s, 1, NULL);
 		run(p, outcomes, 1);
