@@ -144,9 +144,10 @@ static void publish_if_due(struct flow *f, size_t index)
  * that question. */
 static void write_down(struct flow *f)
 {
-	if (f->published.count > 0)
+	if (f->published.count > 0) {
 		(void)!journal_add_known(context(f)->journal,
 		                         context(f)->store_uri, &f->published);
+	}
 	strings_clear(&f->published);
 }
 

@@ -223,9 +223,10 @@ void multipart_note_ended(struct multipart *m,
                           const struct multipart_place *place)
 {
 	/* What stays written goes with its age. */
-	if (m->upload_id && !m->is_over)
+	if (m->upload_id && !m->is_over) {
 		(void)!journal_end_upload(place->journal, place->store,
 		                          m->upload_id);
+	}
 	m->is_over = true;
 }
 

@@ -262,8 +262,10 @@ static bool can_do_without(const struct cache_result *result)
 static int take_list(struct inquiry *q, struct cache_result *result,
                      struct cache_result *ret_failure)
 {
-	const struct presence_range *range = &q->lists[result->tag]->range;
+	const struct presence_range *range;
 
+	assert(result->tag < q->list_count);
+	range = &q->lists[result->tag]->range;
 	if (result->outcome == CACHE_OK) {
 		int rc = take_page(q, range, result->listing);
 

@@ -18,7 +18,7 @@ static_assert(SHA256_LEN == SHA256_DIGEST_LENGTH, "SHA-256");
 
 static SHA256_CTX *context_of(struct sha256 *hash)
 {
-	return (SHA256_CTX *)(void *)hash->state;
+	return (SHA256_CTX *)(void *)hash;
 }
 
 static void begin(struct sha256 *hash)

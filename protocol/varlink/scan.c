@@ -379,8 +379,9 @@ static void scan_closers(struct scanner *s)
 
 int scan_text(uint8_t *text, size_t len, struct json_row *row)
 {
-	struct scanner s = { .next = text, .end = text + len, .row = row };
+	struct scanner s = { .end = text + len, .row = row };
 
+	s.next = text;
 	row->count = 0;
 	skip_space(&s);
 	if (peek(&s) != '{')

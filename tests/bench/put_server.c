@@ -98,7 +98,7 @@ static int serve_request(const struct connection *c,
 {
 	struct store *store = &c->server->store;
 	struct s3_answer answer;
-	struct body body;
+	struct body body = { .bytes = NULL };
 	int rc = 0;
 
 	if (head->expects_continue)

@@ -25,12 +25,13 @@ static int compare_ns(const void *a, const void *b)
 
 static void note(struct way *way, size_t round, uint64_t *ns)
 {
+	const size_t p50 = way->steps / 2, p99 = way->steps * 99 / 100;
+
 	if (way->steps == 0)
 		return;
 	qsort(ns, way->steps, sizeof(ns[0]), compare_ns);
-	way->p50_ns[round] = (double)ns[way->steps / 2] / (double)way->items;
-	way->p99_ns[round] =
-		(double)ns[way->steps * 99 / 100] / (double)way->items;
+	way->p50_ns[round] = (double)ns[p50] / (double)way->items;
+	way->p99_ns[round] = (double)ns[p99] / (double)way->items;
 }
 
 static int run_round(struct way *ways, size_t count, size_t round,

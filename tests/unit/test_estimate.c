@@ -153,13 +153,16 @@ static void only_what_is_pushed_counts(void)
 
 static void the_link_takes_as_long_as_bytes_or_answers(void)
 {
-	struct journal_link link = { .bytes_per_s = MIB,
-		                     .latency_ms = 50,
-		                     .measured_at = 77 };
+	static const struct journal_link near = { .bytes_per_s = MIB,
+		                                  .latency_ms = 50,
+		                                  .measured_at = 77 };
+	static const struct journal_link far = { .bytes_per_s = 1000 * MIB,
+		                                 .latency_ms = 500 };
+	static const struct journal_link unmeasured = { .latency_ms = 500 };
 	static struct stage s;
 
 	set_up(&s, 2, (const uint64_t[]){ 3, 7 });
-	s.request.link = &link;
+	s.request.link = &near;
 	make(&s);
 	CHECK(s.estimate.has_link && s.estimate.link_measured_at == 77);
 	CHECK(s.estimate.link_bytes_per_s == MIB);
@@ -167,11 +170,10 @@ static void the_link_takes_as_long_as_bytes_or_answers(void)
 	CHECK(s.estimate.link_ms == 10000);
 
 	/* Six requests, of which ten can be under way. */
-	link.bytes_per_s = 1000 * MIB;
-	link.latency_ms = 500;
+	s.request.link = &far;
 	make(&s);
 	CHECK(s.estimate.link_ms == 300);
-	link.bytes_per_s = 0;
+	s.request.link = &unmeasured;
 	make(&s);
 	CHECK(!s.estimate.has_link);
 	tear_down(&s);

@@ -23,9 +23,12 @@ struct journal {
 
 printf_like(2, 3) static void note(struct journal *j, const char *format, ...)
 {
-	size_t len = strlen(j->said);
+	size_t len;
 	va_list args;
 
+	if (!j) /* a journal in which nothing is written */
+		return;
+	len = strlen(j->said);
 	va_start(args, format);
 	(void)vsnprintf(j->said + len, sizeof(j->said) - len, format, args);
 	va_end(args);
