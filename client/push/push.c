@@ -66,6 +66,8 @@ static int choose_cache(struct push *p)
 	                                   : p->config->compression,
 	                           &p->compression) < 0)
 		return fail("--compression takes zstd, xz or none");
+	if (p->request->level == PACK_LEVEL_AUTO && p->compression != PACK_ZSTD)
+		return fail("--level auto is for zstd only");
 	return 0;
 }
 
@@ -322,8 +324,8 @@ static int prepare_upload(struct push *p)
 {
 	const struct pack_options options = {
 		.compression = p->compression,
-		.level = p->request->level >= 0 ? p->request->level
-		                                : p->config->compression_level,
+		.level = p->request->level == -1 ? p->config->compression_level
+		                                 : p->request->level,
 		.jobs = p->request->jobs,
 		.max_memory = p->request->max_memory,
 	};
