@@ -50,7 +50,7 @@ static const struct cli_option table[] = {
 	{ "max-memory", 0, "SIZE", "memory for what is under way",
 	  OPTION_MAX_MEMORY },
 	{ "compression", 0, "NAME", "zstd, xz or none", OPTION_COMPRESSION },
-	{ "level", 0, "N", "compression level", OPTION_LEVEL },
+	{ "level", 0, "N", "compression level, or auto", OPTION_LEVEL },
 	{ "dry-run", 'n', NULL, "print what would be pushed and what it takes",
 	  OPTION_DRY_RUN },
 	{ "json", 0, NULL, "print one JSON object an event", OPTION_JSON },
@@ -81,6 +81,14 @@ static uint64_t parse_number(const char *text, uint64_t max, const char *wrong)
 	return value;
 }
 
+static int parse_level(const char *text)
+{
+	if (strcmp(text, "auto") == 0)
+		return PACK_LEVEL_AUTO;
+	return (int)parse_number(text, COMPRESSION_MAX,
+	                         "--level takes a number up to 22, or auto");
+}
+
 static void apply_number(struct options *o, int id, const char *value)
 {
 	switch (id) {
@@ -89,9 +97,7 @@ static void apply_number(struct options *o, int id, const char *value)
 			value, JOBS_MAX, "--jobs takes a number up to 256");
 		break;
 	case OPTION_LEVEL:
-		o->push.level =
-			(int)parse_number(value, COMPRESSION_MAX,
-		                          "--level takes a number up to 22");
+		o->push.level = parse_level(value);
 		break;
 	case OPTION_MAX_MEMORY:
 		if (number_parse_size(value, &o->push.max_memory) < 0 ||

@@ -16,6 +16,7 @@ void pack_part_free(struct pack_part *part)
 
 	if (!part)
 		return;
+	budget_unhold(whole->bytes.budget, whole->bytes.charge);
 	region_clear(&whole->bytes);
 	free(whole);
 }
@@ -62,6 +63,7 @@ static int give_part(struct assembly *a, bool is_last, struct notes *parts)
 		return rc;
 
 	part->bytes = a->gathered;
+	budget_hold(part->bytes.budget, part->bytes.charge);
 	a->gathered = (struct region){ .data = NULL };
 	part->part.data = part->bytes.data;
 	part->part.len = part->bytes.len;

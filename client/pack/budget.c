@@ -20,6 +20,7 @@ struct budget {
 	bool is_stopped;
 	uint64_t limit;
 	uint64_t used;
+	uint64_t held; /* of it */
 	uint64_t kept_bytes;
 	struct kept *kept;
 	uint64_t asked;  /* tickets given out */
@@ -128,6 +129,31 @@ uint64_t budget_used(struct budget *budget)
 	used = budget->used;
 	(void)pthread_mutex_unlock(&budget->lock);
 	return used;
+}
+
+void budget_hold(struct budget *budget, uint64_t bytes)
+{
+	(void)pthread_mutex_lock(&budget->lock);
+	budget->held += bytes;
+	(void)pthread_mutex_unlock(&budget->lock);
+}
+
+void budget_unhold(struct budget *budget, uint64_t bytes)
+{
+	(void)pthread_mutex_lock(&budget->lock);
+	assert(bytes <= budget->held);
+	budget->held -= bytes;
+	(void)pthread_mutex_unlock(&budget->lock);
+}
+
+uint64_t budget_held(struct budget *budget)
+{
+	uint64_t held;
+
+	(void)pthread_mutex_lock(&budget->lock);
+	held = budget->held;
+	(void)pthread_mutex_unlock(&budget->lock);
+	return held;
 }
 
 uint64_t budget_kept(struct budget *budget)

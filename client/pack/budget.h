@@ -25,6 +25,11 @@ void budget_give(struct budget *budget, uint64_t bytes);
 /* Nobody waits any more, and nothing more is lent. */
 void budget_stop(struct budget *budget);
 
+/* Of what is lent, so much is with the taker now, or no more. */
+void budget_hold(struct budget *budget, uint64_t bytes);
+void budget_unhold(struct budget *budget, uint64_t bytes);
+uint64_t budget_held(struct budget *budget);
+
 /* What is lent, and what is kept, in bytes. */
 uint64_t budget_used(struct budget *budget);
 uint64_t budget_kept(struct budget *budget);

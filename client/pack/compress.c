@@ -122,6 +122,11 @@ int compressor_new(enum pack_compression compression, int level,
 	return 0;
 }
 
+void compressor_set_level(struct compressor *compressor, int level)
+{
+	compressor->level = level;
+}
+
 void compressor_free(struct compressor *compressor)
 {
 	if (!compressor)

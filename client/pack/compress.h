@@ -9,6 +9,9 @@ struct compressor; /* for one thread at a time; used again and again */
 /* -EINVAL: the compression has no such level; -1 is its usual one. */
 must_check int compressor_new(enum pack_compression compression, int level,
                               struct compressor **ret_compressor);
+/* From the next block on; one that compressor_new() takes, and whose memory is
+ * not more than that of the first.  For PACK_ZSTD. */
+void compressor_set_level(struct compressor *compressor, int level);
 void compressor_free(struct compressor *compressor);
 
 /* Compresses into out, of size bytes.  0, -ENOMEM, -EIO; -ENOSPC: more than size

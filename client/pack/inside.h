@@ -9,6 +9,7 @@
 
 #include "client/pack/assembly.h"
 #include "client/pack/compress.h"
+#include "client/pack/level.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -69,6 +70,7 @@ struct packer {
 struct pack {
 	enum pack_compression compression;
 	struct budget *budget;
+	uint64_t limit; /* of the budget */
 	int event_fd;
 	size_t queued_max; /* bytes in `blocks` that make readers wait */
 
@@ -77,6 +79,8 @@ struct pack {
 	pthread_cond_t has_work; /* packers wait */
 	pthread_cond_t has_room; /* readers wait */
 	bool is_stopping;
+	bool is_auto; /* the level is not fixed */
+	struct level level;
 	struct jobs waiting;   /* to be read */
 	struct jobs active;    /* begun, not over */
 	struct blocks blocks;  /* to be compressed */

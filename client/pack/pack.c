@@ -55,6 +55,7 @@
 #define MIB             (1024ULL * 1024)
 #define TWO_READERS_MIN (128 * MIB)
 #define USUAL_BASE      (48 * MIB) /* for parts under way */
+#define AUTO_MAX        15 /* beyond, a level costs more than it gains */
 #define USUAL_MAX       (256 * MIB)
 #define FLOOR_READER    ((uint64_t)PACK_SINGLE_MAX + MIB)
 #define FLOOR_BLOCK     ((uint64_t)PACK_BLOCK_SIZE + MIB)
@@ -114,6 +115,21 @@ static size_t choose_packers(const struct pack_options *options)
 	if (count > most)
 		count = most;
 	return count > 0 ? (size_t)count : 1;
+}
+
+/* The highest that PACK_LEVEL_AUTO may come to: what all threads would need
+ * for it is there, beside what blocks need. */
+static int highest_level(const struct pack_options *options)
+{
+	struct pack_options at = *options;
+	uint64_t most = at.max_memory ? at.max_memory : USUAL_MAX;
+
+	for (at.level = AUTO_MAX; at.level > LEVEL_FIRST; at.level--) {
+		if (READ_FLOOR(1) + wanted_packers(&at) * packer_memory(&at) <=
+		    most)
+			break;
+	}
+	return at.level;
 }
 
 /* What is left for blocks and parts, and how many readers that feeds. */
@@ -200,6 +216,11 @@ int pack_open(const struct pack_options *given, struct pack **ret_pack)
 	uint64_t limit;
 	int rc;
 
+	if (given->level == PACK_LEVEL_AUTO) {
+		if (given->compression != PACK_ZSTD)
+			return -EINVAL;
+		own.level = highest_level(given);
+	}
 	if (own.max_memory == 0)
 		own.max_memory = usual_memory(&own);
 	if (own.max_memory < PACK_BUDGET_MIN)
@@ -209,9 +230,14 @@ int pack_open(const struct pack_options *given, struct pack **ret_pack)
 	if (!p)
 		return -ENOMEM;
 	init(p);
+	if (given->level == PACK_LEVEL_AUTO) {
+		p->is_auto = true;
+		level_init(&p->level, own.level);
+	}
 	packers = choose_packers(options);
 	limit = choose_readers(options, packers, &readers);
 	p->compression = options->compression;
+	p->limit = limit;
 	p->queued_max = packers * PACK_BLOCK_SIZE / 2;
 	p->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (p->event_fd < 0)

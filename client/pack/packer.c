@@ -9,22 +9,40 @@
 struct work {
 	struct note *part; /* to be sealed */
 	struct block *block;
+	int level; /* for the block; 0: as always */
 };
+
+static int locked_level(struct pack *p, const struct block *block,
+                        bool has_waited)
+{
+	const struct level_sight sight = {
+		.len = block->bytes.len,
+		.held = budget_held(p->budget),
+		.limit = p->limit,
+		.has_waited = has_waited,
+	};
+
+	return p->is_auto ? level_next(&p->level, &sight) : 0;
+}
 
 /* Parts first: they are what gives memory back. */
 static struct work next_work(struct pack *p)
 {
 	struct work work = { .part = NULL };
+	bool has_waited = true;
 
 	(void)pthread_mutex_lock(&p->lock);
-	while (!p->is_stopping && !p->blocks.first && !p->unsealed.first)
+	while (!p->is_stopping && !p->blocks.first && !p->unsealed.first) {
+		has_waited = false;
 		(void)pthread_cond_wait(&p->has_work, &p->lock);
+	}
 	if (!p->is_stopping) {
 		work.part = notes_take(&p->unsealed);
 		if (!work.part)
 			work.block = blocks_take(&p->blocks);
 	}
 	if (work.block) {
+		work.level = locked_level(p, work.block, has_waited);
 		p->queued -= work.block->bytes.len;
 		(void)pthread_cond_broadcast(&p->has_room);
 	}
@@ -144,6 +162,9 @@ void *packer_run(void *packer)
 		if (work.part) {
 			seal_apart(self->pack, work.part);
 		} else if (work.block) {
+			if (work.level > 0)
+				compressor_set_level(self->compressor,
+				                     work.level);
 			pack_block(self, work.block);
 		} else {
 			return NULL;

@@ -71,6 +71,8 @@ static int choose_cache(struct push *p)
 	                                   : p->config->compression,
 	                           &p->compression) < 0)
 		return fail("--compression takes zstd, xz or none");
+	if (p->request->level == PACK_LEVEL_AUTO && p->compression != PACK_ZSTD)
+		return fail("--level auto is for zstd only");
 	return 0;
 }
 
@@ -158,8 +160,8 @@ static int make_plan(struct push *p)
 
 static int level_of(const struct push *p)
 {
-	return p->request->level >= 0 ? p->request->level
-	                              : p->config->compression_level;
+	return p->request->level == -1 ? p->config->compression_level
+	                               : p->request->level;
 }
 
 /* By which the journal knows how long compressing takes. */

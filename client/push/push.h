@@ -15,7 +15,7 @@ struct push_request {
 	unsigned jobs;               /* 0: one for each processor */
 	uint64_t max_memory;         /* bytes, 0: see pack.h */
 	const char *compression;     /* NULL: as the cache is configured */
-	int level;                   /* -1: likewise */
+	int level;                   /* -1: likewise; or PACK_LEVEL_AUTO */
 	const struct strings *paths; /* as the person gave them */
 };
 

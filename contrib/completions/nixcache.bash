@@ -18,6 +18,7 @@ _nixcache() {
 		;;
 	-u | --url | -k | --public-key) return ;;
 	--compression) words='zstd xz none' ;;
+	--level) words='auto' ;;
 	--allow-user)
 		mapfile -t COMPREPLY < <(compgen -u -- "$word")
 		return
@@ -26,7 +27,7 @@ _nixcache() {
 		mapfile -t COMPREPLY < <(compgen -d -- "$word")
 		return
 		;;
-	--lines | --since | -j | --jobs | --max-memory | --level | --key | -l | --listen | \
+	--lines | --since | -j | --jobs | --max-memory | --key | -l | --listen | \
 		--priority | --op | --vault | --field | -e | --expires) return ;;
 	nixcache)
 		words='push pull serve use sign verify ls info url keygen

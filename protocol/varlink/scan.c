@@ -271,16 +271,20 @@ static void scan_key(struct scanner *s)
 
 /* ---- values ---- */
 
+static bool is_digit(uint8_t c)
+{
+	return c >= '0' && c <= '9';
+}
+
 static void scan_integer(struct scanner *s)
 {
 	const bool is_negative = take(s, '-');
 	const uint8_t *start = s->next;
 	int64_t number = 0;
 
-	while (*s->next >= '0' && *s->next <= '9' &&
-	       s->next - start <= SCAN_DIGITS_MAX)
+	while (is_digit(*s->next) && s->next - start < SCAN_DIGITS_MAX)
 		number = 10 * number + (*s->next++ - '0');
-	if (s->next == start || s->next - start > SCAN_DIGITS_MAX ||
+	if (s->next == start || is_digit(*s->next) ||
 	    (*start == '0' && s->next - start > 1)) {
 		fail(s);
 		return;

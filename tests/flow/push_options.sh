@@ -121,6 +121,13 @@ check 'xz has one' grep -q '\.nar\.xz$' <(nar_of "$(closure j-xz)")
 check '--level' push --to main --level 19 "$(closure k)"
 check_status '--level 99 is wrong usage' 64 \
 	push --to main --level 99 "$(closure k)"
+m=$(closure m)
+check '--level auto' push --to main --level auto "$m"
+check 'can be read too' nix_pull "$store_url" "$m" "$key_public"
+check_status '--level auto is for zstd' 1 \
+	push --to main --level auto --compression xz "$m"
+check_status '--level high is wrong usage' 64 \
+	push --to main --level high "$m"
 check '--jobs 1 --max-memory 64M' push --to main --jobs 1 --max-memory 64M \
 	"$(closure l 8)"
 check 'no upload was left open' test -z "$(s3 list-uploads "$bucket")"

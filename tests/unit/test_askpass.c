@@ -215,7 +215,10 @@ static void one_that_leaves_a_daemon_has_answered(void)
 	CHECK(askpass_rig_begin(&rig, LONG) && askpass_rig_run(&rig));
 	CHECK(rig.done.end == ERRAND_DENIED);
 	daemon = wait_for_pid(&rig, "child");
-	CHECK(daemon > 0 && kill(daemon, SIGKILL) == 0);
+	CHECK(daemon > 0);
+	/* On a busy machine it may have been killed with those that belong to
+	 * the program, before it had a session of its own. */
+	(void)kill(daemon, SIGKILL);
 	rig_close(&rig);
 }
 

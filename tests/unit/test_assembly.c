@@ -19,11 +19,19 @@ static void levels_and_names_are_checked(void)
 		int level;
 		int rc;
 	} cases[] = {
-		{ PACK_ZSTD, -1, 0 },      { PACK_ZSTD, 1, 0 },
-		{ PACK_ZSTD, 22, 0 },      { PACK_ZSTD, 23, -EINVAL },
-		{ PACK_ZSTD, 0, -EINVAL }, { PACK_ZSTD, -2, -EINVAL },
-		{ PACK_XZ, 0, 0 },         { PACK_XZ, 9, 0 },
-		{ PACK_XZ, 10, -EINVAL },  { PACK_NONE, -1, 0 },
+		{ PACK_ZSTD, -1, 0 },
+		{ PACK_ZSTD, 1, 0 },
+		{ PACK_ZSTD, 22, 0 },
+		{ PACK_ZSTD, 23, -EINVAL },
+		{ PACK_ZSTD, 0, -EINVAL },
+		{ PACK_ZSTD, PACK_LEVEL_AUTO, 0 },
+		{ PACK_XZ, PACK_LEVEL_AUTO, -EINVAL },
+		{ PACK_ZSTD, -3, -EINVAL },
+		{ PACK_NONE, PACK_LEVEL_AUTO, -EINVAL },
+		{ PACK_XZ, 0, 0 },
+		{ PACK_XZ, 9, 0 },
+		{ PACK_XZ, 10, -EINVAL },
+		{ PACK_NONE, -1, 0 },
 		{ PACK_NONE, 1, -EINVAL },
 	};
 	enum pack_compression kind;
