@@ -53,7 +53,9 @@ static void gather_parts(struct rig *r)
 	for (size_t i = 0; i < PARTS; i++) {
 		struct block *block = calloc(1, sizeof(*block));
 
-		CHECK(block && budget_take(p->budget, SLAB_SIZE) == 0);
+		if (!block)
+			abort();
+		CHECK(budget_take(p->budget, SLAB_SIZE) == 0);
 		CHECK(region_init(&block->bytes, p->budget, SLAB_SIZE) == 0);
 		memset(block->bytes.data, 'a' + (int)i, SLAB_SIZE);
 		block->bytes.len = SLAB_SIZE;
