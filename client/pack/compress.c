@@ -136,14 +136,11 @@ void compressor_free(struct compressor *compressor)
 	free(compressor);
 }
 
-static int run_zstd(struct compressor *c, int level, struct bytes in,
-                    uint8_t *out, size_t size, size_t *ret_len)
+static int run_zstd(struct compressor *c, struct bytes in, uint8_t *out,
+                    size_t size, size_t *ret_len)
 {
-	size_t n;
+	size_t n = ZSTD_compress2(c->zstd, out, size, in.data, in.len);
 
-	n = ZSTD_CCtx_setParameter(c->zstd, ZSTD_c_compressionLevel, level);
-	if (!ZSTD_isError(n))
-		n = ZSTD_compress2(c->zstd, out, size, in.data, in.len);
 	if (!ZSTD_isError(n)) {
 		*ret_len = n;
 		return 0;
@@ -158,19 +155,25 @@ static int run_zstd(struct compressor *c, int level, struct bytes in,
 	}
 }
 
+/* That the level is one was seen to when the compressor was made. */
+static void set_level(struct compressor *c, int level)
+{
+	(void)ZSTD_CCtx_setParameter(c->zstd, ZSTD_c_compressionLevel, level);
+}
+
 bool compressor_probe(struct compressor *compressor, struct bytes in)
 {
 	struct compressor *c = compressor;
 	size_t before = 0, after = 0;
 
+	set_level(c, PROBE_LEVEL);
 	for (size_t i = 0; i < SAMPLE_COUNT; i++) {
 		size_t at = in.len / SAMPLE_COUNT * i, len = 0;
 		struct bytes sample = { in.data + at, SAMPLE_SIZE };
 
 		if (in.len - at < SAMPLE_SIZE)
 			sample.len = in.len - at;
-		if (run_zstd(c, PROBE_LEVEL, sample, c->sample,
-		             sizeof(c->sample), &len) < 0)
+		if (run_zstd(c, sample, c->sample, sizeof(c->sample), &len) < 0)
 			return true;
 		before += sample.len;
 		after += len;
@@ -237,8 +240,8 @@ int compressor_run(struct compressor *compressor, struct bytes in, uint8_t *out,
 {
 	switch (compressor->compression) {
 	case PACK_ZSTD:
-		return run_zstd(compressor, compressor->level, in, out, size,
-		                ret_len);
+		set_level(compressor, compressor->level);
+		return run_zstd(compressor, in, out, size, ret_len);
 	case PACK_XZ:
 		return run_xz(compressor, in, out, size, ret_len);
 	case PACK_NONE:

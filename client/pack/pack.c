@@ -342,35 +342,49 @@ static bool is_sound(const struct pack_start *start, uint64_t nar_size)
 	return start->blocks < count && start->parts > 0 && start->bytes > 0;
 }
 
+/* Takes the path. */
+static struct job *job_new(size_t id, char *path)
+{
+	cleanup_free struct note *farewell = calloc(1, sizeof(*farewell));
+	struct job *job = calloc(1, sizeof(*job));
+
+	if (!farewell || !job || !path) {
+		free(path);
+		free(job);
+		return NULL;
+	}
+	farewell->event.job = id;
+	*job = (struct job){
+		.id = id,
+		.path = path,
+		.farewell = take_ptr(farewell),
+		.next_part = 1,
+	};
+	return job;
+}
+
+/* NOLINTNEXTLINE(readability-function-size): one path, and what is known */
 int pack_submit(struct pack *pack, size_t job, const char *path,
                 const struct nix_hash *expected_hash, uint64_t expected_size,
                 const struct pack_start *start)
 {
-	cleanup_free struct note *farewell = calloc(1, sizeof(*farewell));
-	cleanup_free struct job *j = calloc(1, sizeof(*j));
-	cleanup_free char *copy = strdup(path);
+	struct job *j;
 
-	if (!farewell || !j || !copy)
-		return -ENOMEM;
 	if (start && !is_sound(start, expected_size))
 		return -EINVAL;
+	j = job_new(job, strdup(path));
+	if (!j)
+		return -ENOMEM;
 
-	farewell->event.job = job;
-	*j = (struct job){
-		.id = job,
-		.path = take_ptr(copy),
-		.expected_hash = *expected_hash,
-		.expected_size = expected_size,
-		.farewell = take_ptr(farewell),
-		.next_part = 1,
-	};
+	j->expected_hash = *expected_hash;
+	j->expected_size = expected_size;
 	if (start) {
 		j->start = *start;
 		j->next_index = start->blocks;
 		j->next_part = start->parts + 1;
 	}
 	(void)pthread_mutex_lock(&pack->lock);
-	jobs_add(&pack->waiting, take_ptr(j));
+	jobs_add(&pack->waiting, j);
 	(void)pthread_cond_signal(&pack->has_jobs);
 	(void)pthread_mutex_unlock(&pack->lock);
 	return 0;

@@ -142,7 +142,6 @@ int region_fit(struct region *region)
 int region_append(struct region *region, struct region *other)
 {
 	size_t len = region->len;
-	int rc;
 
 	if (!region->budget) {
 		*region = *other;
@@ -151,8 +150,9 @@ int region_append(struct region *region, struct region *other)
 	}
 
 	if (!region->is_slab || len + other->len > region->size) {
-		rc = resize(region, len + other->len,
-		            region->charge + other->charge);
+		int rc = resize(region, len + other->len,
+		                region->charge + other->charge);
+
 		if (rc < 0)
 			return rc;
 		other->charge = 0;

@@ -8,16 +8,17 @@
 static uint8_t *map_aligned(size_t size)
 {
 	size_t whole = size + HUGE_PAGE, before;
-	uint8_t *at = mmap(NULL, whole, PROT_READ | PROT_WRITE,
-	                   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint8_t *aligned, *at = mmap(NULL, whole, PROT_READ | PROT_WRITE,
+	                             MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (at == MAP_FAILED)
 		return NULL;
 	before = (HUGE_PAGE - (uintptr_t)at % HUGE_PAGE) % HUGE_PAGE;
+	aligned = at + before;
+	(void)munmap(aligned + size, whole - before - size);
 	if (before > 0)
 		(void)munmap(at, before);
-	(void)munmap(at + before + size, whole - before - size);
-	return at + before;
+	return aligned;
 }
 
 uint8_t *slab_new(void)

@@ -63,6 +63,7 @@ void pack_part_free(struct pack_part *part)
 	free(fake);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): one path, and what is known */
 int pack_submit(struct pack *pack, size_t job, const char *path,
                 const struct nix_hash *expected_hash, uint64_t expected_size,
                 const struct pack_start *start)

@@ -176,8 +176,8 @@ static void a_job_with_a_start_can_be_cancelled(void)
 
 		outcome_init(&outcomes[1]);
 		submit(p, &s, 0, &start);
-		while (pack_bytes_read(p) < seen)
-			continue;
+		while (pack_bytes_read(p) < seen) {
+		}
 		pack_cancel(p, 0);
 		submit(p, &s, 1, NULL);
 		run(p, outcomes, 1);
