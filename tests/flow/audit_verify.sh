@@ -112,7 +112,9 @@ check_same 'nothing is found in it' '' "$(found "$log")"
 count=$(lines "$log") sealed=0
 check_status 'no agent and no log is no success' 2 "$client" audit verify
 found_in 'a copy is as good' '' cat
-found_in 'a flipped letter is found' prev sed '5s/[0-9]/7/16'
+# By one more, or it may be the same.
+found_in 'a flipped letter is found' prev perl -pe \
+	's/[0-9]/++$n == 16 ? ($& + 1) % 10 : $&/ge if $. == 5'
 found_in 'one that leaves no JSON too' 'prev record' sed '5s/"/x/4'
 found_in 'a dropped line' number sed 4d
 # shellcheck disable=SC2016 # the dollar is awk's
