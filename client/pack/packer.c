@@ -2,7 +2,6 @@
 #include "client/pack/stored.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* One of these, or none: the pack stops. */
@@ -162,9 +161,10 @@ void *packer_run(void *packer)
 		if (work.part) {
 			seal_apart(self->pack, work.part);
 		} else if (work.block) {
-			if (work.level > 0)
+			if (work.level > 0) {
 				compressor_set_level(self->compressor,
 				                     work.level);
+			}
 			pack_block(self, work.block);
 		} else {
 			return NULL;
