@@ -342,34 +342,47 @@ static bool is_sound(const struct pack_start *start, uint64_t nar_size)
 	return start->blocks < count && start->parts > 0 && start->bytes > 0;
 }
 
-int pack_submit(struct pack *pack, size_t job, const struct pack_source *source,
-                const struct pack_start *start)
+/* Takes the path. */
+static struct job *job_new(size_t id, char *path)
 {
 	cleanup_free struct note *farewell = calloc(1, sizeof(*farewell));
-	cleanup_free struct job *j = calloc(1, sizeof(*j));
-	cleanup_free char *copy = strdup(source->path);
+	struct job *job = calloc(1, sizeof(*job));
 
-	if (!farewell || !j || !copy)
-		return -ENOMEM;
-	if (start && !is_sound(start, source->expected_size))
-		return -EINVAL;
-
-	farewell->event.job = job;
-	*j = (struct job){
-		.id = job,
-		.path = take_ptr(copy),
-		.expected_hash = *source->expected_hash,
-		.expected_size = source->expected_size,
+	if (!farewell || !job || !path) {
+		free(path);
+		free(job);
+		return NULL;
+	}
+	farewell->event.job = id;
+	*job = (struct job){
+		.id = id,
+		.path = path,
 		.farewell = take_ptr(farewell),
 		.next_part = 1,
 	};
+	return job;
+}
+
+int pack_submit(struct pack *pack, size_t job, const struct pack_source *source,
+                const struct pack_start *start)
+{
+	struct job *j;
+
+	if (start && !is_sound(start, source->expected_size))
+		return -EINVAL;
+	j = job_new(job, strdup(source->path));
+	if (!j)
+		return -ENOMEM;
+
+	j->expected_hash = *source->expected_hash;
+	j->expected_size = source->expected_size;
 	if (start) {
 		j->start = *start;
 		j->next_index = start->blocks;
 		j->next_part = start->parts + 1;
 	}
 	(void)pthread_mutex_lock(&pack->lock);
-	jobs_add(&pack->waiting, take_ptr(j));
+	jobs_add(&pack->waiting, j);
 	(void)pthread_cond_signal(&pack->has_jobs);
 	(void)pthread_mutex_unlock(&pack->lock);
 	return 0;

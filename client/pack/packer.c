@@ -142,13 +142,15 @@ static bool is_wanted(struct pack *p, const struct block *block)
 	return !is_over;
 }
 
-static void pack_block(struct packer *packer, struct block *block)
+static void pack_block(struct packer *packer, const struct work *work)
 {
 	int rc = 0;
 
-	if (is_wanted(packer->pack, block))
-		rc = compress(packer, block);
-	finish(packer->pack, block, rc);
+	if (work->level > 0)
+		compressor_set_level(packer->compressor, work->level);
+	if (is_wanted(packer->pack, work->block))
+		rc = compress(packer, work->block);
+	finish(packer->pack, work->block, rc);
 }
 
 void *packer_run(void *packer)
@@ -161,11 +163,7 @@ void *packer_run(void *packer)
 		if (work.part) {
 			seal_apart(self->pack, work.part);
 		} else if (work.block) {
-			if (work.level > 0) {
-				compressor_set_level(self->compressor,
-				                     work.level);
-			}
-			pack_block(self, work.block);
+			pack_block(self, &work);
 		} else {
 			return NULL;
 		}

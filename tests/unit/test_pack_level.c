@@ -16,8 +16,11 @@
 #define BLOCKS 12
 
 /* The level that zstd was given last. */
+/* NOLINTNEXTLINE(*-non-const-global-variables): zstd knows no test */
 static atomic_int last_level;
 
+/* NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
+/* NOLINTBEGIN(readability-identifier-naming): the linker's words */
 size_t __real_ZSTD_CCtx_setParameter(ZSTD_CCtx *context, ZSTD_cParameter name,
                                      int value);
 size_t __wrap_ZSTD_CCtx_setParameter(ZSTD_CCtx *context, ZSTD_cParameter name,
@@ -30,6 +33,9 @@ size_t __wrap_ZSTD_CCtx_setParameter(ZSTD_CCtx *context, ZSTD_cParameter name,
 		atomic_store(&last_level, value);
 	return __real_ZSTD_CCtx_setParameter(context, name, value);
 }
+
+/* NOLINTEND(readability-identifier-naming) */
+/* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
 
 /* Half of it is noise: a block is enough for a part. */
 static void make_file(struct store *s)
@@ -82,35 +88,44 @@ static void a_quick_taker_gets_no_higher_level(void)
 	store_remove(&s);
 }
 
+struct taker {
+	struct pack_part *held[2 * BLOCKS];
+	size_t first, count;
+	bool is_done;
+};
+
+static void take_all(struct taker *t, struct pack *p)
+{
+	struct pack_event event;
+
+	while (pack_next(p, &event)) {
+		if (event.type == PACK_PART) {
+			t->held[t->count++] = event.part;
+		} else {
+			CHECK(event.type == PACK_DONE);
+			t->is_done = true;
+		}
+	}
+}
+
 /* It gives a part back only when the pack can do nothing more without. */
 static void a_slow_taker_gets_a_higher_one(void)
 {
 	struct pack *p = open_auto();
 	struct pollfd fd = { .fd = pack_fd(p), .events = POLLIN };
-	struct pack_part *held[2 * BLOCKS] = { NULL };
-	size_t first = 0, count = 0;
-	bool is_done = false;
+	struct taker t = { .count = 0 };
 	struct store s;
 
 	make_file(&s);
 	submit(p, &s, 0, NULL);
-	while (!is_done) {
-		struct pack_event event;
-
-		if (poll(&fd, 1, 400) == 0 && first < count)
-			pack_part_free(held[first++]);
-		while (pack_next(p, &event)) {
-			if (event.type == PACK_PART) {
-				held[count++] = event.part;
-			} else {
-				CHECK(event.type == PACK_DONE);
-				is_done = true;
-			}
-		}
+	while (!t.is_done) {
+		if (poll(&fd, 1, 400) == 0 && t.first < t.count)
+			pack_part_free(t.held[t.first++]);
+		take_all(&t, p);
 	}
 	CHECK(last_level > LEVEL_FIRST && last_level < 10);
-	while (first < count)
-		pack_part_free(held[first++]);
+	while (t.first < t.count)
+		pack_part_free(t.held[t.first++]);
 	pack_close(p);
 	store_remove(&s);
 }

@@ -13,9 +13,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#define KIB_128 ((size_t)128 * 1024)
+
 /* Blocks that zstd was given, since the pack was opened. */
+/* NOLINTNEXTLINE(*-non-const-global-variables): zstd knows no test */
 static atomic_size_t whole_blocks;
 
+/* NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
+/* NOLINTBEGIN(readability-identifier-naming): the linker's words */
 size_t __real_ZSTD_compress2(ZSTD_CCtx *context, void *out, size_t size,
                              const void *in, size_t len);
 size_t __wrap_ZSTD_compress2(ZSTD_CCtx *context, void *out, size_t size,
@@ -29,6 +34,9 @@ size_t __wrap_ZSTD_compress2(ZSTD_CCtx *context, void *out, size_t size,
 	return __real_ZSTD_compress2(context, out, size, in, len);
 }
 
+/* NOLINTEND(readability-identifier-naming) */
+/* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
+
 static uint8_t byte_at(size_t i)
 {
 	return (uint8_t)(i * 2654435761U >> 13);
@@ -38,15 +46,8 @@ static uint8_t byte_at(size_t i)
 static void a_stored_frame_is_what_zstd_reads(void)
 {
 	static const size_t sizes[] = {
-		0,
-		1,
-		128 * 1024,
-		128 * 1024 - 1,
-		128 * 1024,
-		128 * 1024 + 1,
-		256 * 1024,
-		PACK_BLOCK_SIZE - 1,
-		PACK_BLOCK_SIZE,
+		0,           1,           KIB_128 - 1,         KIB_128,
+		KIB_128 + 1, 2 * KIB_128, PACK_BLOCK_SIZE - 1, PACK_BLOCK_SIZE,
 	};
 
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
