@@ -1,6 +1,5 @@
 #include "client/pack/inside.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>

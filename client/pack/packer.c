@@ -2,7 +2,6 @@
 #include "client/pack/stored.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* One of these, or none: the pack stops. */

@@ -1,7 +1,5 @@
 #include "client/push/publication.h"
 
-#include "protocol/base/cleanup.h"
-
 #include <stdio.h>
 
 int publication_write(const struct publication *publication, struct buffer *out)

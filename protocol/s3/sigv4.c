@@ -6,7 +6,6 @@
 
 #include <sodium.h>
 
-#include <assert.h>
 #include <errno.h>
 #include <string.h>
 

@@ -6,6 +6,7 @@
 #include <zstd.h>
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define MIB ((size_t)1024 * 1024)
@@ -149,7 +150,9 @@ static void after_a_start_the_rest_is_parts_too(void)
 	block.len = 10;
 	CHECK(assembly_add(&a, &block, false, &parts) == 0);
 	note = notes_take(&parts);
-	CHECK(note && note->event.part->number == 3);
+	if (!note)
+		abort();
+	CHECK(note->event.part->number == 3);
 	CHECK(note->event.part->blocks == 5 && !note->event.part->is_last);
 	note_free(note);
 	CHECK(add_block(&a, b, 1, true) == 1);
