@@ -113,6 +113,7 @@ count=$(lines "$log") sealed=0
 check_status 'no agent and no log is no success' 2 "$client" audit verify
 found_in 'a copy is as good' '' cat
 # By one more, or it may be the same.
+# shellcheck disable=SC2016 # the variables are Perl's
 found_in 'a flipped letter is found' prev perl -pe \
 	's/[0-9]/++$n == 16 ? ($& + 1) % 10 : $&/ge if $. == 5'
 found_in 'one that leaves no JSON too' 'prev record' sed '5s/"/x/4'
