@@ -2,7 +2,7 @@
 # killed.sh - each process killed at random moments, while others work
 #
 # usage: killed.sh [BUILD-FOLDER [TIMES [SEED]]]
-#   TIMES   how often each of the five is killed (20; NIXCACHE_TEST_TRIES=50 has
+#   TIMES   how often each of the five is killed (10; NIXCACHE_TEST_TRIES=50 has
 #           been run)
 # timeout: 300
 # beside: anything
@@ -10,7 +10,7 @@
 . "$(dirname "$0")/../lib/prey.sh"
 prey_begin "$@"
 
-times=${2:-${NIXCACHE_TEST_TRIES:-20}} seed=${3:-$RANDOM}
+times=${2:-${NIXCACHE_TEST_TRIES:-10}} seed=${3:-$RANDOM}
 RANDOM=$seed
 echo "# seed $seed: killed.sh BUILD $times $seed"
 touch "$W/since"
