@@ -70,6 +70,7 @@ struct journal_upload {
 		etags;   /* owned; of parts 1.., without a gap; may be none */
 	uint64_t blocks; /* of the NAR that these parts hold (pack.h) */
 	uint64_t bytes;  /* of these parts together */
+	struct nix_hash so_far; /* of these blocks; if there are parts */
 };
 void journal_upload_clear(struct journal_upload *upload);
 
@@ -83,7 +84,8 @@ struct journal_part {
 	unsigned number; /* 1.. */
 	const char *etag;
 	uint64_t bytes;
-	uint64_t blocks; /* of the NAR, in this part and all before it */
+	uint64_t blocks;        /* of the NAR, in this part and all before it */
+	struct nix_hash so_far; /* of these blocks */
 };
 must_check int journal_add_part(struct journal *journal, const char *store,
                                 const char *upload_id,

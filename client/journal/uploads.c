@@ -53,7 +53,7 @@ int journal_add_part(struct journal *journal, const char *store,
 		return -ERANGE;
 	rc = journal_prepare(journal,
 	                     "INSERT OR REPLACE INTO part "
-	                     "SELECT id, ?3, ?4, ?5, ?6 FROM upload "
+	                     "SELECT id, ?3, ?4, ?5, ?6, ?7 FROM upload "
 	                     "WHERE store = ?1 AND upload_id = ?2",
 	                     &statement);
 	if (rc < 0)
@@ -64,6 +64,8 @@ int journal_add_part(struct journal *journal, const char *store,
 	journal_bind(statement, 4, part->etag);
 	journal_bind_number(statement, 5, (int64_t)part->bytes);
 	journal_bind_number(statement, 6, (int64_t)part->blocks);
+	(void)sqlite3_bind_blob(statement, 7, part->so_far.sha256, NIX_HASH_LEN,
+	                        SQLITE_STATIC);
 	rc = journal_step(journal, statement);
 	if (rc == 0 && sqlite3_changes(journal->db) == 0)
 		rc = -ENOENT;
@@ -76,7 +78,8 @@ static int read_parts(struct journal *journal, int64_t id,
 {
 	cleanup_statement sqlite3_stmt *statement = NULL;
 	int rc = journal_prepare(journal,
-	                         "SELECT number, etag, bytes, blocks FROM part "
+	                         "SELECT number, etag, bytes, blocks, so_far "
+	                         "FROM part "
 	                         "WHERE upload = ?1 ORDER BY number",
 	                         &statement);
 
@@ -98,6 +101,10 @@ static int read_parts(struct journal *journal, int64_t id,
 			return rc;
 		upload->bytes += (uint64_t)sqlite3_column_int64(statement, 2);
 		upload->blocks = (uint64_t)sqlite3_column_int64(statement, 3);
+		if (sqlite3_column_bytes(statement, 4) != NIX_HASH_LEN)
+			return journal_error(journal, SQLITE_CORRUPT);
+		memcpy(upload->so_far.sha256, sqlite3_column_blob(statement, 4),
+		       NIX_HASH_LEN);
 	}
 	return rc < 0 ? rc : 0;
 }

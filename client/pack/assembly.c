@@ -69,6 +69,7 @@ static int give_part(struct assembly *a, bool is_last, struct notes *parts)
 	part->part.len = part->bytes.len;
 	part->part.number = ++a->parts;
 	part->part.blocks = a->blocks;
+	part->part.so_far = a->so_far;
 	part->part.is_last = is_last;
 	note->event.type = PACK_PART;
 	note->event.part = &take_ptr(part)->part;
@@ -82,27 +83,29 @@ static bool is_complete(const struct assembly *a, uint64_t total)
 	       a->gathered.len >= PACK_PART_MIN;
 }
 
-static int add_bytes(struct assembly *a, struct region *block)
+static int add_bytes(struct assembly *a, const struct assembly_block *block)
 {
+	struct region *bytes = block->bytes;
 	int rc = 0;
 
 	if (a->file_sha256)
-		rc = digest_update(a->file_sha256, block->data, block->len);
+		rc = digest_update(a->file_sha256, bytes->data, bytes->len);
 	if (rc < 0)
 		return rc;
-	a->total += block->len;
+	a->total += bytes->len;
 	a->blocks++;
-	return region_append(&a->gathered, block);
+	a->so_far = *block->so_far;
+	return region_append(&a->gathered, bytes);
 }
 
-int assembly_add(struct assembly *assembly, struct region *block, bool is_last,
+int assembly_add(struct assembly *assembly, const struct assembly_block *block,
                  struct notes *ret_parts)
 {
 	int rc = 0;
 
 	/* What is gathered can go without what comes now: neither a part nor
 	 * a copy need be larger than they must. */
-	if (is_complete(assembly, assembly->total + block->len))
+	if (is_complete(assembly, assembly->total + block->bytes->len))
 		rc = give_part(assembly, false, ret_parts);
 	if (rc == 0)
 		rc = add_bytes(assembly, block);
@@ -111,8 +114,8 @@ int assembly_add(struct assembly *assembly, struct region *block, bool is_last,
 
 	/* A block that is not the last is followed by one that has at least a
 	 * byte: the last part is never empty. */
-	if (is_last || is_complete(assembly, assembly->total))
-		rc = give_part(assembly, is_last, ret_parts);
+	if (block->is_last || is_complete(assembly, assembly->total))
+		rc = give_part(assembly, block->is_last, ret_parts);
 	return rc;
 }
 

@@ -18,6 +18,7 @@ struct assembly {
 	uint64_t total;             /* compressed bytes so far */
 	uint64_t blocks;            /* in them */
 	unsigned parts;             /* given out so far */
+	struct nix_hash so_far;     /* see pack_part */
 	struct region gathered;
 };
 
@@ -26,10 +27,18 @@ must_check int assembly_init(struct assembly *assembly,
                              const struct pack_start *start);
 void assembly_clear(struct assembly *assembly);
 
-/* Takes the block's bytes.  Parts that are complete now, but for their MD5, are
- * added to ret_parts (also if the call fails later on): at most two.  0, -ENOMEM, -EIO, -EFBIG. */
-must_check int assembly_add(struct assembly *assembly, struct region *block,
-                            bool is_last, struct notes *ret_parts);
+/* A block of the NAR, compressed. */
+struct assembly_block {
+	struct region *bytes; /* taken */
+	bool is_last;
+	const struct nix_hash *so_far; /* of the NAR to its end */
+};
+
+/* Parts that are complete now, but for their MD5, are added to ret_parts (also
+ * if the call fails later on): at most two.  0, -ENOMEM, -EIO, -EFBIG. */
+must_check int assembly_add(struct assembly *assembly,
+                            const struct assembly_block *block,
+                            struct notes *ret_parts);
 
 /* After the last block: the size of everything, and its hash unless there was
  * a start, as PACK_DONE has them. */

@@ -6,9 +6,14 @@
 /* What the lock is given up for: nobody else is at the assembly. */
 static int gather(struct job *job, struct block *block, struct notes *parts)
 {
+	const struct assembly_block added = {
+		.bytes = &block->bytes,
+		.is_last = block->is_last,
+		.so_far = &block->so_far,
+	};
 	int rc;
 
-	rc = assembly_add(&job->assembly, &block->bytes, block->is_last, parts);
+	rc = assembly_add(&job->assembly, &added, parts);
 	for (struct note *note = parts->first; note && rc == 0;
 	     note = note->next) {
 		note->event.job = job->id;

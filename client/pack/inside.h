@@ -22,7 +22,8 @@ struct block {
 	struct job *job;
 	size_t index; /* within the job */
 	bool is_last;
-	struct region bytes; /* as read, later as compressed */
+	struct nix_hash so_far; /* of the NAR to its end; not of the last */
+	struct region bytes;    /* as read, later as compressed */
 	struct block *next;
 };
 

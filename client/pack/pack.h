@@ -54,9 +54,10 @@ struct pack_part {
 	const uint8_t *data;
 	size_t len;
 	uint8_t md5[DIGEST_MD5_LEN];
-	unsigned number; /* 1.. */
-	uint64_t blocks; /* of the NAR, in this part and all before it */
-	bool is_last;    /* decided: the path's compressed bytes end here */
+	unsigned number;        /* 1.. */
+	uint64_t blocks;        /* of the NAR, in this part and all before it */
+	struct nix_hash so_far; /* of these blocks; not of the last part */
+	bool is_last; /* decided: the path's compressed bytes end here */
 };
 void pack_part_free(struct pack_part *part);
 
@@ -90,12 +91,14 @@ void pack_close(struct pack *pack);
 
 /* Where a job goes on that an earlier process has begun: so many blocks of the
  * NAR are in so many parts of so many compressed bytes, and none of them the
- * NAR's last.  What is before it is read and hashed, but not compressed.  All
- * zeros: from the beginning. */
+ * NAR's last.  What is before it is read and hashed, but not compressed; where
+ * its hash is not so_far, what is stored is of other bytes, and the job fails.
+ * All zeros: from the beginning. */
 struct pack_start {
 	uint64_t blocks;
 	unsigned parts;
 	uint64_t bytes;
+	struct nix_hash so_far; /* of the blocks */
 };
 
 /* What is packed, borrowed until pack_submit() returns. */

@@ -205,6 +205,24 @@ static void drop_block(struct pack *p, struct block *block)
 	(void)pthread_mutex_unlock(&p->lock);
 }
 
+/* What an earlier process has stored was never compared with the hash of the
+ * whole: it had not come to its end.  Only if it has read the same bytes as we
+ * have is what follows from the whole hash true of its parts. */
+static int verify_start(struct reading *r)
+{
+	struct nix_hash hash;
+	int rc = digest_peek(r->sha256, hash.sha256);
+
+	if (rc < 0)
+		return explain(r, rc);
+	if (nix_hash_equal(&hash, &r->job->start.so_far))
+		return 0;
+	(void)snprintf(r->detail, sizeof(r->detail),
+	               "what a push that died has stored of it was read from "
+	               "other bytes, and is dropped: push again");
+	return -EBADMSG;
+}
+
 /* What an earlier process has packed: only hashed.  pack_submit() saw to it
  * that it ends before the last block. */
 static int read_start(struct reading *r)
@@ -225,7 +243,7 @@ static int read_start(struct reading *r)
 	}
 	region_clear(&chunk);
 	r->index = r->job->start.blocks;
-	return rc < 0 ? explain(r, rc) : 0;
+	return rc < 0 ? explain(r, rc) : verify_start(r);
 }
 
 /* 1: more is to come; 0: that was the last block; -errno. */
@@ -243,6 +261,10 @@ static int read_block(struct reading *r)
 		rc = verify(r);
 		if (rc == 0)
 			block->is_last = true;
+	} else if (rc == 0) {
+		rc = digest_peek(r->sha256, block->so_far.sha256);
+		if (rc < 0)
+			rc = explain(r, rc);
 	}
 	if (rc < 0) {
 		drop_block(r->pack, block);

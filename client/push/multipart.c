@@ -72,6 +72,7 @@ int multipart_adopt(struct multipart *m, const struct multipart_place *place)
 			.blocks = left.blocks,
 			.parts = (unsigned)m->count,
 			.bytes = left.bytes,
+			.so_far = left.so_far,
 		};
 	}
 	journal_upload_clear(&left);
@@ -152,6 +153,8 @@ int multipart_add(struct multipart *m, const struct multipart_place *place,
 		.part = part,
 		.bytes = part->len,
 		.blocks = part->blocks,
+		.so_far = part->so_far,
+		.is_last = part->is_last,
 	};
 	int rc = append(m, &added);
 
@@ -185,12 +188,15 @@ int multipart_note_stored(struct multipart *m,
 	if (!part->etag)
 		return -ENOMEM;
 	m->stored_count++;
-	if (m->is_written) {
+	/* Whoever goes on must have something to read: the last part tells
+	 * that the NAR was the right one. */
+	if (m->is_written && !part->is_last) {
 		const struct journal_part stored = {
 			.number = number,
 			.etag = etag,
 			.bytes = part->bytes,
 			.blocks = part->blocks,
+			.so_far = part->so_far,
 		};
 
 		m->is_written = journal_add_part(place->journal, place->store,

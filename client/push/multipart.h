@@ -26,9 +26,11 @@ struct multipart_place {
 struct multipart_part {
 	struct pack_part *part; /* owned, or NULL */
 	uint64_t bytes;
-	uint64_t blocks; /* see pack.h */
-	char *etag;      /* owned, or NULL */
-	bool is_lent;    /* the cache has the bytes until it answers */
+	uint64_t blocks; /* see pack.h, as the next two */
+	struct nix_hash so_far;
+	bool is_last;
+	char *etag;   /* owned, or NULL */
+	bool is_lent; /* the cache has the bytes until it answers */
 };
 
 struct multipart {

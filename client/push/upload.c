@@ -210,7 +210,8 @@ static void take_part(struct upload *u, const struct upload_context *x,
 	const struct multipart_place place = place_of(u, x);
 	int rc;
 
-	if (part->number == 1 && part->is_last) {
+	/* An upload that was adopted without parts takes it as its only one. */
+	if (part->number == 1 && part->is_last && !u->multipart.is_begun) {
 		send_whole(u, x, part);
 		return;
 	}

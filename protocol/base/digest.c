@@ -59,6 +59,21 @@ int digest_final(struct digest *digest, uint8_t *out)
 	return 0;
 }
 
+int digest_peek(const struct digest *digest, uint8_t *out)
+{
+	EVP_MD_CTX *copy = EVP_MD_CTX_new();
+	int rc = -ENOMEM;
+
+	if (copy) {
+		rc = EVP_MD_CTX_copy_ex(copy, digest->context) == 1 &&
+		                     EVP_DigestFinal_ex(copy, out, NULL) == 1
+		             ? 0
+		             : -EIO;
+	}
+	EVP_MD_CTX_free(copy);
+	return rc;
+}
+
 static int digest_once(struct digest *owned, struct bytes bytes, uint8_t *out)
 {
 	cleanup_digest struct digest *digest = owned;

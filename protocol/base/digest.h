@@ -24,6 +24,9 @@ must_check int digest_update(struct digest *digest, const void *data,
 /* Writes DIGEST_*_LEN bytes and makes the digest ready for the next message. */
 must_check int digest_final(struct digest *digest, uint8_t *out);
 
+/* Likewise of what has come so far; the digest goes on.  Also -ENOMEM. */
+must_check int digest_peek(const struct digest *digest, uint8_t *out);
+
 /* One-shot forms; 0, -ENOMEM or -EIO. */
 must_check int digest_sha256(struct bytes bytes, uint8_t *out);
 must_check int digest_md5(struct bytes bytes, uint8_t *out);

@@ -91,4 +91,20 @@ check 'and has the same bytes' nix_pulled_same "$top"
 mark_log
 check 'once more there is nothing to do' push main
 check_same 'and nobody is asked' 0 "$(count_log .)"
+
+# What was stored is not what we read now: the push that stored it was never told.
+top=$(nix_seed=other nix_make_closure 1 160) || exit
+mark_log
+check 'a push of another path is killed' killed_at 4
+/usr/bin/python3 - "$journal" <<-'PY'
+	import sqlite3, sys
+	base = sqlite3.connect(sys.argv[1])
+	base.execute("UPDATE part SET so_far = zeroblob(32)")
+	base.commit()
+PY
+check_fails 'what it has stored of other bytes is not gone on with' push main
+check 'which is said' grep -q 'read from other bytes' "$W/said"
+check_same 'it is ended' '0 0' "$(open_uploads) $(written upload)"
+check 'and the next push begins anew' push main
+check 'so that all is right' nix_pull "$store_url" "$top" "$key_public"
 tap_end

@@ -97,8 +97,13 @@ void journal_stage_upload(struct journal_stage *s, const char *upload_id,
 	for (const char *at = numbers; *at; at++) {
 		unsigned number = (unsigned)(*at - '0');
 		const char etag[] = { '"', 'e', *at, '"', '\0' };
-		const struct journal_part part = { number, etag, bytes,
-			                           number * 2UL };
+		const struct journal_part part = {
+			number,
+			etag,
+			bytes,
+			number * 2UL,
+			{ { (uint8_t)number } },
+		};
 
 		CHECK(journal_add_part(s->journal, STAGE_STORE, upload_id,
 		                       &part) == 0);

@@ -82,6 +82,8 @@ static size_t add_block(struct assembly *a, struct budget *b, size_t len,
 {
 	struct notes parts = { .first = NULL };
 	struct region block = { .data = NULL };
+	const struct nix_hash so_far = { { (uint8_t)(a->blocks + 1) } };
+	const struct assembly_block added = { &block, is_last, &so_far };
 	struct note *note;
 	size_t count = 0;
 
@@ -89,7 +91,7 @@ static size_t add_block(struct assembly *a, struct budget *b, size_t len,
 	CHECK(region_init(&block, b, len) == 0);
 	memset(block.data, 'x', len);
 	block.len = len;
-	CHECK(assembly_add(a, &block, is_last, &parts) == 0);
+	CHECK(assembly_add(a, &added, &parts) == 0);
 	while ((note = notes_take(&parts))) {
 		count++;
 		note_free(note);
@@ -139,6 +141,8 @@ static void after_a_start_the_rest_is_parts_too(void)
 	struct notes parts = { .first = NULL };
 	struct pack_event end = { .has_file_hash = true };
 	struct region block = { .data = NULL };
+	const struct nix_hash so_far = { { 9 } };
+	const struct assembly_block added = { &block, false, &so_far };
 	struct assembly a;
 	struct note *note;
 
@@ -148,12 +152,13 @@ static void after_a_start_the_rest_is_parts_too(void)
 	CHECK(region_init(&block, b, 10) == 0);
 	memset(block.data, 'x', 10);
 	block.len = 10;
-	CHECK(assembly_add(&a, &block, false, &parts) == 0);
+	CHECK(assembly_add(&a, &added, &parts) == 0);
 	note = notes_take(&parts);
 	if (!note)
 		abort();
 	CHECK(note->event.part->number == 3);
 	CHECK(note->event.part->blocks == 5 && !note->event.part->is_last);
+	CHECK(nix_hash_equal(&note->event.part->so_far, &so_far));
 	note_free(note);
 	CHECK(add_block(&a, b, 1, true) == 1);
 	CHECK(assembly_end(&a, &end) == 0);
@@ -169,6 +174,8 @@ static void s3s_number_of_parts_is_the_limit(void)
 	struct notes parts = { .first = NULL };
 	struct budget *b = budget_new(MIB);
 	struct region block = { .data = NULL };
+	const struct nix_hash so_far = { { 0 } };
+	const struct assembly_block added = { &block, true, &so_far };
 	struct assembly a;
 
 	CHECK(assembly_init(&a, &no_start) == 0);
@@ -177,7 +184,7 @@ static void s3s_number_of_parts_is_the_limit(void)
 	CHECK(budget_take(b, region_charge(10)) == 0);
 	CHECK(region_init(&block, b, 10) == 0);
 	block.len = 10;
-	CHECK(assembly_add(&a, &block, true, &parts) == -EFBIG);
+	CHECK(assembly_add(&a, &added, &parts) == -EFBIG);
 	assembly_clear(&a);
 	region_clear(&block);
 	CHECK(budget_used(b) == 0);

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #define STARTS_MAX 8
@@ -18,16 +19,17 @@ struct starts {
 	size_t count;
 };
 
-/* Packs path 0 from its beginning. */
-static void pack_whole(const struct store *s, enum pack_compression compression,
-                       struct outcome *o, struct starts *starts)
+/* Packs a path from its beginning. */
+static void pack_whole(const struct store *s, size_t index,
+                       enum pack_compression compression, struct outcome *o,
+                       struct starts *starts)
 {
 	struct pack *p = open_pack(compression);
 	uint64_t bytes = 0;
 
 	outcome_init(o);
 	*starts = (struct starts){ .count = 0 };
-	submit(p, s, 0, NULL);
+	submit(p, s, index, NULL);
 	while (!o->has_last) {
 		struct pack_event event;
 
@@ -41,12 +43,25 @@ static void pack_whole(const struct store *s, enum pack_compression compression,
 				.blocks = event.part->blocks,
 				.parts = event.part->number,
 				.bytes = bytes,
+				.so_far = event.part->so_far,
 			};
 		}
 		buffer_append(&o->bytes, event.part->data, event.part->len);
 		pack_part_free(event.part);
 	}
 	pack_close(p);
+}
+
+/* Where the last part but one of a path ends, stored as it is. */
+static struct pack_start late_start(const struct store *s, size_t index)
+{
+	struct outcome whole;
+	struct starts starts;
+
+	pack_whole(s, index, PACK_NONE, &whole, &starts);
+	buffer_clear(&whole.bytes);
+	CHECK(starts.count > 0);
+	return starts.at[starts.count - 1];
 }
 
 /* What is there already, and what comes after it, are the same object. */
@@ -61,7 +76,7 @@ static void a_job_goes_on_behind_any_of_its_parts(void)
 		struct outcome whole;
 		struct starts starts;
 
-		pack_whole(&s, kinds[k], &whole, &starts);
+		pack_whole(&s, 0, kinds[k], &whole, &starts);
 		CHECK(starts.count >= 3);
 		for (size_t i = 0; i < starts.count; i++) {
 			struct pack *p = open_pack(kinds[k]);
@@ -113,8 +128,7 @@ static void a_start_that_cannot_be_is_refused(void)
 /* Before the start or behind it: the last part never comes. */
 static void a_path_that_changed_since_is_noticed(void)
 {
-	static const struct pack_start start = { 2, 1, 12345 };
-	static const off_t changed[] = { 5, 36 * (off_t)MIB };
+	static const off_t changed[] = { 5, 39 * (off_t)MIB };
 	static const size_t sizes[] = { 40 * MIB, 40 * MIB, 1000 };
 	struct pack *p = open_pack(PACK_NONE);
 	struct outcome outcomes[3];
@@ -122,8 +136,11 @@ static void a_path_that_changed_since_is_noticed(void)
 
 	store_make(&s, sizes, 3);
 	for (size_t i = 0; i < 2; i++) {
+		const struct pack_start start = late_start(&s, i);
 		cleanup_close int fd = -1;
 		char path[PATH_MAX];
+
+		CHECK(start.blocks * PACK_BLOCK_SIZE < (uint64_t)changed[1]);
 
 		file_path(&s, i, path);
 		fd = open(path, O_WRONLY | O_CLOEXEC);
@@ -145,10 +162,35 @@ static void a_path_that_changed_since_is_noticed(void)
 	store_remove(&s);
 }
 
+/* The path is right now, but was not when its first parts were stored: they
+ * were of a push that did not come to its end, and so was never told. */
+static void what_was_stored_of_other_bytes_is_not_gone_on_with(void)
+{
+	static const size_t sizes[] = { 40 * MIB };
+	struct pack *p = open_pack(PACK_NONE);
+	struct pack_start start;
+	struct outcome o;
+	struct store s;
+
+	store_make(&s, sizes, 1);
+	start = late_start(&s, 0);
+	start.so_far.sha256[31] ^= 1;
+	outcome_init_started(&o, &start);
+	submit(p, &s, 0, &start);
+	run(p, &o, 1);
+	CHECK(o.has_failed && o.end.error == -EBADMSG && o.bytes.len == 0);
+	CHECK(strstr(o.end.detail, "other bytes") != NULL);
+	buffer_clear(&o.bytes);
+	pack_close(p);
+	store_remove(&s);
+}
+
 /* It is shorter on disk than its start. */
 static void a_path_that_has_shrunk_fails(void)
 {
-	static const struct pack_start start = { 2, 2, 9999 };
+	static const struct pack_start start = { .blocks = 2,
+		                                 .parts = 2,
+		                                 .bytes = 9999 };
 	static const size_t sizes[] = { 1 * MIB };
 	struct pack *p = open_pack(PACK_ZSTD);
 	struct outcome o;
@@ -168,11 +210,12 @@ static void a_path_that_has_shrunk_fails(void)
 /* At whatever point its reader is. */
 static void a_job_with_a_start_can_be_cancelled(void)
 {
-	static const struct pack_start start = { 3, 1, 12345 };
 	static const size_t sizes[] = { 64 * MIB, 1000 };
+	struct pack_start start;
 	struct store s;
 
 	store_make(&s, sizes, 2);
+	start = late_start(&s, 0);
 	for (uint64_t seen = 0; seen < 60 * MIB; seen += 7 * MIB) {
 		struct pack *p = open_pack(PACK_NONE);
 		struct outcome outcomes[2];
@@ -200,6 +243,8 @@ int main(void)
 		  a_start_that_cannot_be_is_refused },
 		{ "a path that changed since is noticed",
 		  a_path_that_changed_since_is_noticed },
+		{ "what was stored of other bytes is not gone on with",
+		  what_was_stored_of_other_bytes_is_not_gone_on_with },
 		{ "a path that has shrunk fails",
 		  a_path_that_has_shrunk_fails },
 		{ "a job with a start can be cancelled",

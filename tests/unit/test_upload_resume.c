@@ -38,13 +38,15 @@ int journal_adopt_upload(struct journal *journal, const char *store,
                          const char *key, int64_t max_age_s,
                          struct journal_upload *ret_upload)
 {
-	struct journal_upload found = { .blocks = 2, .bytes = 20 };
+	struct journal_upload found = { .so_far = { { 5 } } };
 
 	(void)store;
 	(void)max_age_s;
 	note(journal, "adopt %.4s, ", key);
 	if (!journal->left)
 		return 0;
+	found.blocks = journal->left_parts;
+	found.bytes = 10UL * journal->left_parts;
 	(void)snprintf(found.upload_id, sizeof(found.upload_id), "%s",
 	               journal->left);
 	for (unsigned i = 1; i <= journal->left_parts; i++) {
@@ -173,17 +175,21 @@ static void what_was_left_is_gone_on_with(void)
 	CHECK(b.u.state == UPLOAD_PACKING && b.pack->count == 1);
 	CHECK(b.pack->jobs[0].start.blocks == 2 &&
 	      b.pack->jobs[0].start.parts == 2 &&
-	      b.pack->jobs[0].start.bytes == 20);
-	give_part(&b, 3, true);
+	      b.pack->jobs[0].start.bytes == 20 &&
+	      b.pack->jobs[0].start.so_far.sha256[0] == 5);
+	give_part(&b, 3, false);
 	CHECK(last(&b)->step.type == CACHE_PART &&
 	      last(&b)->step.part_number == 3);
 	CHECK(strcmp(last(&b)->upload_id, "left-id") == 0);
+	give_part(&b, 4, true);
 	give_done(&b);
 	answer_as(&b, 2, CACHE_OK, "new3");
+	answer_as(&b, 3, CACHE_OK, "new4");
 	CHECK(last(&b)->step.type == CACHE_COMPLETE);
-	CHECK(strcmp(last(&b)->etags, "old1,old2,new3,") == 0);
-	answer_as(&b, 3, CACHE_OK, "");
+	CHECK(strcmp(last(&b)->etags, "old1,old2,new3,new4,") == 0);
+	answer_as(&b, 4, CACHE_OK, "");
 	CHECK(b.u.state == UPLOAD_STORED && !b.u.has_file);
+	/* Not the last: behind it there is nothing to go on with. */
 	CHECK(strcmp(b.journal.said,
 	             "adopt nar/, part new3 3, end left-id, ") == 0);
 	bench_close(&b);
@@ -208,9 +214,29 @@ static void what_is_not_there_any_more_begins_anew(void)
 	CHECK(strcmp(last(&b)->etags, "a,b,") == 0);
 	answer_as(&b, 5, CACHE_OK, "");
 	CHECK(b.u.state == UPLOAD_STORED);
-	CHECK(strcmp(b.journal.said,
-	             "adopt nar/, end left-id, begin new-id, part b 2, "
-	             "part a 1, end new-id, ") == 0);
+	CHECK(strcmp(b.journal.said, "adopt nar/, end left-id, begin new-id, "
+	                             "part a 1, end new-id, ") == 0);
+	bench_close(&b);
+}
+
+/* It was begun for a NAR of several parts, and of another level it is one. */
+static void one_without_parts_takes_a_whole_nar(void)
+{
+	static struct bench b;
+
+	bench_open(&b, "left-id", LARGE);
+	b.journal.left_parts = 0;
+	answer_as(&b, 0, CACHE_MISSING, "");
+	answer_as(&b, 1, CACHE_OK, "");
+	CHECK(b.pack->jobs[0].start.parts == 0);
+	give_part(&b, 1, true);
+	CHECK(last(&b)->step.type == CACHE_PART);
+	give_done(&b);
+	answer_as(&b, 2, CACHE_OK, "only");
+	CHECK(last(&b)->step.type == CACHE_COMPLETE);
+	CHECK(strcmp(last(&b)->etags, "only,") == 0);
+	answer_as(&b, 3, CACHE_OK, "");
+	CHECK(b.u.state == UPLOAD_STORED);
 	bench_close(&b);
 }
 
@@ -263,6 +289,8 @@ static const struct test tests[] = {
 	{ "what was left is gone on with", what_was_left_is_gone_on_with },
 	{ "what is not there any more begins anew",
 	  what_is_not_there_any_more_begins_anew },
+	{ "one without parts takes a whole NAR",
+	  one_without_parts_takes_a_whole_nar },
 	{ "what fails is ended", what_fails_is_ended },
 	{ "what cannot be ended stays written",
 	  what_cannot_be_ended_stays_written },
