@@ -93,9 +93,10 @@ static void hear_pause(struct entry *e, uint32_t pause_ms, long long now_ms)
 {
 	if (pause_ms == 0 || now_ms < e->pause_again_ms)
 		return;
-	e->resume_ms = now_ms +
-	               (pause_ms < PACE_PAUSE_MAX ? pause_ms : PACE_PAUSE_MAX);
-	e->pause_again_ms = now_ms + PACE_PAUSE_EVERY;
+	e->resume_ms =
+		now_ms +
+		(pause_ms < PACE_PAUSE_MAX_MS ? pause_ms : PACE_PAUSE_MAX_MS);
+	e->pause_again_ms = now_ms + PACE_PAUSE_EVERY_MS;
 }
 
 void pace_note(struct pace_book *book, const struct pace_client *client,

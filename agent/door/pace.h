@@ -11,8 +11,8 @@
  *  - Pleas halve what is shared out at most once a second, whoever says them
  *    and however many, and never below PACE_FLOOR requests for each client: so
  *    much everybody has.
- *  - A pause lasts PACE_PAUSE_MAX at most, and none begins before
- *    PACE_PAUSE_EVERY have passed since the last: a quarter of the time.
+ *  - A pause lasts PACE_PAUSE_MAX_MS at most, and none begins before
+ *    PACE_PAUSE_EVERY_MS have passed since the last: a quarter of the time.
  *  - Made-up successes widen the shares.  Then each client has what it would
  *    have without an agent: its own limiter.
  *  - Nobody can be made to keep to a share: a URL is good for who has it.
@@ -27,9 +27,9 @@
 
 #include "protocol/varlink/agent_api.h"
 
-#define PACE_FLOOR       4U    /* requests, for each client */
-#define PACE_PAUSE_MAX   5000  /* milliseconds */
-#define PACE_PAUSE_EVERY 20000 /* likewise */
+#define PACE_FLOOR          4U /* requests, for each client */
+#define PACE_PAUSE_MAX_MS   5000
+#define PACE_PAUSE_EVERY_MS 20000
 
 struct pace_book;
 

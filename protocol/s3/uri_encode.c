@@ -1,5 +1,7 @@
 #include "protocol/s3/uri_encode.h"
 
+#include "protocol/base/alnum.h"
+
 #include <errno.h>
 
 /* RFC 3986 section 2.3.  A table, since every byte of every key, token and
@@ -7,22 +9,7 @@
 static bool is_unreserved(uint8_t c)
 {
 	static const bool unreserved[UINT8_MAX + 1] = {
-		['0'] = true, ['1'] = true, ['2'] = true, ['3'] = true,
-		['4'] = true, ['5'] = true, ['6'] = true, ['7'] = true,
-		['8'] = true, ['9'] = true, ['A'] = true, ['B'] = true,
-		['C'] = true, ['D'] = true, ['E'] = true, ['F'] = true,
-		['G'] = true, ['H'] = true, ['I'] = true, ['J'] = true,
-		['K'] = true, ['L'] = true, ['M'] = true, ['N'] = true,
-		['O'] = true, ['P'] = true, ['Q'] = true, ['R'] = true,
-		['S'] = true, ['T'] = true, ['U'] = true, ['V'] = true,
-		['W'] = true, ['X'] = true, ['Y'] = true, ['Z'] = true,
-		['a'] = true, ['b'] = true, ['c'] = true, ['d'] = true,
-		['e'] = true, ['f'] = true, ['g'] = true, ['h'] = true,
-		['i'] = true, ['j'] = true, ['k'] = true, ['l'] = true,
-		['m'] = true, ['n'] = true, ['o'] = true, ['p'] = true,
-		['q'] = true, ['r'] = true, ['s'] = true, ['t'] = true,
-		['u'] = true, ['v'] = true, ['w'] = true, ['x'] = true,
-		['y'] = true, ['z'] = true, ['-'] = true, ['_'] = true,
+		ALNUM_ROWS,   ['-'] = true, ['_'] = true,
 		['.'] = true, ['~'] = true,
 	};
 

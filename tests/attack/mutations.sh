@@ -42,7 +42,7 @@ surroundings|unsafe_starts|in a user namespace it is refused|namespaces
 memory|agent_memory|mem reads it and finds nothing|root
 memory|vault_against_root|find no secret in the vault|root
 stack|vault_against_root|on a stack in secret memory|root
-spill|agent_memory|-|what is in a register before a wait is wiped
+spill|agent_memory|-|root: what is in a register before a wait is wiped
 spill,registers|agent_memory|: registers reads it|root
 vault-filter|syscalls|calls are bound to their arguments
 vault-filter|agent_seen|has a system call filter
@@ -86,6 +86,11 @@ is_wanted() {
 	((${#wanted[@]} == 0)) || [[ " ${wanted[*]} " == *" $1 "* ]]
 }
 
+# Of an attack that took place.
+found_nothing() {
+	grep -aq '^ok' "$1" && ! grep -a '^not ok' "$1"
+}
+
 # Two at a time: most of the time they wait.
 number=0
 while IFS='|' read -r weaken test sentence note; do
@@ -106,7 +111,7 @@ while IFS='|' read -r weaken test sentence note; do
 	if [[ $(lacks "$note") ]]; then
 		skip "$line" "$(lacks "$note")"
 	elif [[ $sentence == - ]]; then
-		check_fails "$test: $note" grep -a '^not ok' "$said"
+		check "$test: ${note#root: }" found_nothing "$said"
 	elif grep -aq '^not ok.*'"$sentence" "$said"; then
 		tap_pass "$line"
 	else

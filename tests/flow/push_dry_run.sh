@@ -19,13 +19,9 @@ agent_start
 # counted OPTION...: pushes, and sets class_a, class_b and class_c to the
 # requests that it took.
 counted() {
-	local before
-	before=$(faults_log | wc -l)
+	faults_mark
 	check "push $*" "$client" push --store "$nix_root" "$@"
-	faults_log | tail -n +$((before + 1)) >"$W/asked"
-	class_a=$(grep -cE '^(PUT|POST|DELETE) ' "$W/asked")
-	class_b=$(grep -cE "^(HEAD|GET) /$bucket/[^ ]" "$W/asked")
-	class_c=$(grep -cE "^GET /$bucket/? " "$W/asked")
+	faults_classes "$bucket"
 }
 
 # said MEMBER: of the plan, from what a dry run with --json has printed.
@@ -68,7 +64,7 @@ check '... and how long it takes' test "$ms" -ge 0
 if nix_can_build; then
 	top=$(nix_seed=l nix_make_closure 3 40)
 	compared 'a large path' --to main --compression none "$top"
-	check_same '... in parts' 2 "$(grep -c '^POST ' "$W/asked")"
+	check_same '... in parts' 2 "$(faults_since | grep -c '^POST ')"
 else
 	skip 'a large path' 'no large path here'
 fi

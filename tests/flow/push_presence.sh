@@ -41,15 +41,11 @@ s3 put-names "$bucket" nix/cache/ < <(cat "$W/narinfos" "$W/others") &&
 	s3 put "$bucket" nix/cache/nix-cache-info "$W/info" || exit
 
 # asked SENTENCE OPTION... PATH: it succeeds; then these are the requests by
-# transaction class: class C, class B, and others.
+# transaction class: class A, B and C.
 asked() {
-	local before
-	before=$(faults_log | wc -l)
+	faults_mark
 	check "$1" "$client" push --store "$nix_root" "${@:2}"
-	faults_log | tail -n +$((before + 1)) >"$W/asked"
-	class_c=$(grep -cE "^GET /$bucket/? " "$W/asked")
-	class_b=$(grep -cE "^(HEAD|GET) /$bucket/." "$W/asked")
-	others=$(grep -cvE '^(HEAD|GET) ' "$W/asked")
+	faults_classes "$bucket"
 }
 count=$(wc -l <"$W/narinfos")
 
@@ -62,13 +58,13 @@ named() {
 asked 'a closure that is all there is pushed' "$large"
 check "... after lists ($class_c), not more than 32" \
 	test "$class_c" -gt 0 -a "$class_c" -le 32
-check_same '... and a look at nix-cache-info' '1 0' "$class_b $others"
+check_same '... and a look at nix-cache-info' '1 0' "$class_b $class_a"
 
 asked 'pushed again' "$large"
-check_same '... nothing is asked at all' '0 0 0' "$class_c $class_b $others"
+check_same '... nothing is asked at all' '0 0 0' "$class_c $class_b $class_a"
 
 asked 'and with --recheck' --recheck "$large"
-check_same '... as the first time' '32 1 0' "$class_c $class_b $others"
+check_same '... as the first time' '32 1 0' "$class_c $class_b $class_a"
 
 # Of three paths the narinfo is gone, whatever else there is of them.
 gone=$(sed -n '1p;200p;$p' "$W/narinfos" | sort)
@@ -78,25 +74,25 @@ for name in $gone; do
 done | s3 put-names "$bucket" nix/cache/
 asked 'what is not there any more' --recheck --dry-run "$large"
 check_same '... is named' "$gone" "$(named)"
-check_same '... by lists' '32 1 0' "$class_c $class_b $others"
+check_same '... by lists' '32 1 0' "$class_c $class_b $class_a"
 
 asked 'a small closure' --dry-run "$small"
 check_same '... is looked up one by one' \
 	"0 $(($(nix_paths "$small" | wc -l) + 1)) 0" \
-	"$class_c $class_b $others"
+	"$class_c $class_b $class_a"
 
 # Refused by the agent.
 NIXCACHE_AGENT_SOCK=$sockets/narrow asked 'through a socket that gives no lists' \
 	--recheck --dry-run "$large"
 check_same '... each is looked up' "0 $((count + 1)) 0" \
-	"$class_c $class_b $others"
+	"$class_c $class_b $class_a"
 check_same '... with the same result' "$gone" "$(named)"
 
 # Refused by the server, which then also says 403 of what is not there.
 s3 deny "$bucket" s3:ListBucket
 asked 'with a key that may not list' --recheck --dry-run "$large"
 check_same '... each is looked up' "32 $((count + 1)) 0" \
-	"$class_c $class_b $others"
+	"$class_c $class_b $class_a"
 check_same '... with the same result' "$gone" "$(named)"
 check_fails '... and without a word of it' grep -qi 'list\|403' <<<"$tap_out"
 tap_end

@@ -25,11 +25,7 @@ journal=$HOME/.local/state/nixcache/journal.sqlite
 
 # How many such lines the log has, since the mark.
 count_log() {
-	faults_log | tail -n "+$((mark + 1))" | grep -c "$1"
-}
-
-mark_log() {
-	mark=$(faults_log | wc -l)
+	faults_since | grep -c "$1"
 }
 
 has_taken() {
@@ -68,18 +64,18 @@ open_uploads() {
 	s3 list-uploads "$bucket" | wc -l
 }
 
-mark_log
+faults_mark
 check 'a push that nobody disturbs' push whole
 parts=$(count_log '^PUT .*/nar/.* 200$')
 check 'takes several parts' test "$parts" -ge 8
-mark_log
+faults_mark
 check 'another is killed in the midst' killed_at 4
 check_same 'its upload is open' 1 "$(open_uploads)"
 check_same 'and written down' 1 "$(written upload)"
 stored=$(written part)
 check 'with parts' test "$stored" -ge 1
 
-mark_log
+faults_mark
 check 'the same push again goes through' push main
 # The others may be cut in another way, but not into more.
 check 'parts that are stored are not sent again' \
@@ -88,13 +84,13 @@ check_same 'no upload is left' 0 "$(open_uploads)"
 check_same 'nor written down' 0 "$(written upload)"
 check 'stock Nix takes it' nix_pull "$store_url" "$top" "$key_public"
 check 'and has the same bytes' nix_pulled_same "$top"
-mark_log
+faults_mark
 check 'once more there is nothing to do' push main
 check_same 'and nobody is asked' 0 "$(count_log .)"
 
 # What was stored is not what we read now: the push that stored it was never told.
 top=$(nix_seed=other nix_make_closure 1 160) || exit
-mark_log
+faults_mark
 check 'a push of another path is killed' killed_at 4
 /usr/bin/python3 - "$journal" <<-'PY'
 	import sqlite3, sys

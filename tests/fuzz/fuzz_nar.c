@@ -9,11 +9,11 @@
 #include "protocol/base/cleanup.h"
 #include "protocol/base/cursor.h"
 #include "protocol/base/fd.h"
+#include "tests/lib/remove_tree.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <limits.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -230,20 +230,11 @@ static void tree_make(struct tree *t, struct bytes in)
 	}
 }
 
-static int remove_one(const char *path, const struct stat *st, int type,
-                      struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(path);
-}
-
 static void tree_remove(struct tree *t)
 {
 	for (size_t i = 0; i <= t->depth; i++)
 		(void)close(t->fds[i]);
-	MUST(nftw(t->path, remove_one, 16, FTW_DEPTH | FTW_PHYS) == 0);
+	MUST(remove_tree(t->path) == 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)

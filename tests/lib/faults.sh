@@ -3,6 +3,8 @@
 #	faults_start FOLDER http://HOST:PORT     sets faults_endpoint
 #	faults_set busy=200 delay=50             changes it while it runs
 #	faults_log                               "METHOD PATH STATUS", in order
+#	faults_mark; ...; faults_since           the lines since then
+#	faults_classes BUCKET                    class_a, class_b, class_c of them
 #	faults_stop
 #
 # In thousandths of requests, unless said otherwise:
@@ -113,6 +115,25 @@ for pair in sys.argv[2:]:
 
 faults_log() {
 	cat "$faults_work/log"
+}
+
+# From now on, for faults_classes.
+faults_mark() {
+	faults_from=$(faults_log | wc -l)
+}
+
+faults_since() {
+	faults_log | tail -n +$((${faults_from:-0} + 1))
+}
+
+# Sets class_a, class_b and class_c to the requests of a bucket since the mark,
+# by S3's transaction classes.  What is listed has no key.
+faults_classes() {
+	local asked
+	asked=$(faults_since)
+	class_a=$(grep -cE '^(PUT|POST|DELETE) ' <<<"$asked")
+	class_b=$(grep -cE "^(HEAD|GET) /$1/[^ ]" <<<"$asked")
+	class_c=$(grep -cE "^GET /$1/? " <<<"$asked")
 }
 
 faults_stop() {

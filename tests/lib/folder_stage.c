@@ -1,9 +1,9 @@
 #include "tests/lib/folder_stage.h"
+#include "tests/lib/remove_tree.h"
 
 #include "tests/lib/test.h"
 
 #include <dirent.h>
-#include <ftw.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -48,19 +48,10 @@ size_t folder_stage_count(const struct folder_stage *s, const char *directory)
 	return count;
 }
 
-static int remove_one(const char *path, const struct stat *st, int flag,
-                      struct FTW *at)
-{
-	(void)st;
-	(void)flag;
-	(void)at;
-	return remove(path);
-}
-
 void folder_stage_tear_down(struct folder_stage *s)
 {
 	cache_close(s->cache);
-	CHECK(nftw(s->root, remove_one, 8, FTW_DEPTH | FTW_PHYS) == 0);
+	CHECK(remove_tree(s->root) == 0);
 }
 
 struct cache_result folder_stage_run(struct folder_stage *s,

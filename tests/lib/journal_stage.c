@@ -1,10 +1,10 @@
 #include "tests/lib/journal_stage.h"
 
+#include "tests/lib/remove_tree.h"
 #include "tests/lib/test.h"
 
 #include <sqlite3.h>
 
-#include <ftw.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -18,19 +18,10 @@ void journal_stage_set_up(struct journal_stage *s)
 	               s->folder);
 }
 
-static int remove_one(const char *path, const struct stat *st, int flag,
-                      struct FTW *at)
-{
-	(void)st;
-	(void)flag;
-	(void)at;
-	return remove(path);
-}
-
 void journal_stage_tear_down(struct journal_stage *s)
 {
 	journal_close(s->journal);
-	CHECK(nftw(s->root, remove_one, 8, FTW_DEPTH | FTW_PHYS) == 0);
+	CHECK(remove_tree(s->root) == 0);
 }
 
 int journal_stage_open(struct journal_stage *s)

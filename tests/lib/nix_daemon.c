@@ -3,11 +3,11 @@
 #include "protocol/base/cleanup.h"
 #include "protocol/base/cursor.h"
 #include "protocol/base/fd.h"
+#include "tests/lib/remove_tree.h"
 #include "tests/lib/test.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -385,16 +385,6 @@ static void serve(int in, int out, const struct script *s)
 	}
 }
 
-static int remove_one(const char *path, const struct stat *st, int type,
-                      struct FTW *ftw)
-{
-	(void)st;
-	(void)ftw;
-	if (type == FTW_DP)
-		(void)chmod(path, 0700);
-	return remove(path);
-}
-
 void place_make(struct place *p)
 {
 	*p = (struct place){ .pid = -1 };
@@ -431,7 +421,7 @@ void place_remove(struct place *p)
 		(void)kill(p->pid, SIGTERM);
 		(void)waitpid(p->pid, NULL, 0);
 	}
-	(void)nftw(p->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	(void)remove_tree(p->dir);
 }
 
 /* Makes `program` what nix-daemon in PATH is, for the time of one open. */

@@ -1,15 +1,14 @@
 #include "tests/lib/socket_stage.h"
 
+#include "tests/lib/remove_tree.h"
+
 #include <errno.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
-
-#define WALK_FDS 8
 
 void socket_stage_set_up(struct socket_stage *stage)
 {
@@ -21,19 +20,10 @@ void socket_stage_set_up(struct socket_stage *stage)
 		abort();
 }
 
-static int remove_entry(const char *path, const struct stat *st, int type,
-                        struct FTW *where)
-{
-	(void)st;
-	(void)type;
-	(void)where;
-	return remove(path);
-}
-
 void socket_stage_tear_down(struct socket_stage *stage)
 {
 	(void)unsetenv("XDG_RUNTIME_DIR");
-	(void)nftw(stage->folder, remove_entry, WALK_FDS, FTW_DEPTH | FTW_PHYS);
+	(void)remove_tree(stage->folder);
 }
 
 void socket_stage_path(const struct socket_stage *stage, const char *name,

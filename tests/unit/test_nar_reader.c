@@ -3,10 +3,10 @@
 #include "client/pack/nar_reader.h"
 #include "protocol/base/cleanup.h"
 #include "protocol/base/cursor.h"
+#include "tests/lib/remove_tree.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -28,19 +28,10 @@ static void tree_make(struct tree *t)
 	CHECK(t->fd >= 0);
 }
 
-static int remove_one(const char *path, const struct stat *st, int type,
-                      struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(path);
-}
-
 static void tree_remove(struct tree *t)
 {
 	(void)close(t->fd);
-	(void)nftw(t->path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	(void)remove_tree(t->path);
 }
 
 static void make_file(int at, const char *name, const char *text, mode_t mode)

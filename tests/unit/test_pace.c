@@ -144,7 +144,7 @@ static void a_pause_is_short_and_rare(void)
 		if (pace_share(book, 1, START + ms).pause_ms > 0)
 			paused_ms += 100;
 		CHECK(pace_share(book, 1, START + ms).pause_ms <=
-		      PACE_PAUSE_MAX);
+		      PACE_PAUSE_MAX_MS);
 	}
 	CHECK(paused_ms == 25000);
 	pace_book_free(book);

@@ -1,9 +1,6 @@
-#include "client/push/upload.h"
 #include "protocol/base/exit_status.h"
-#include "tests/lib/closure_stage.h"
-#include "tests/lib/fake_cache.h"
-#include "tests/lib/fake_pack.h"
 #include "tests/lib/test.h"
+#include "tests/lib/upload_stage.h"
 #include "tests/unit/nix_samples.h"
 
 #include <errno.h>
@@ -12,68 +9,12 @@
 
 #define INDEX 3
 
-struct bench {
-	struct closure closure;
-	struct cache *cache;
-	struct pack *pack;
-	struct upload_context context;
-	struct upload u;
-};
-
-static void bench_open(struct bench *b)
+static void answer(struct upload_stage *b, size_t index, const char *text)
 {
-	closure_stage_make(&b->closure, INDEX + 1);
-	b->cache = fake_cache_new(1);
-	b->pack = fake_pack_new(1);
-	b->context = (struct upload_context){
-		.cache = b->cache,
-		.pack = b->pack,
-		.store_dir = STORE_DIR_DEFAULT,
-		.physical_dir = "/root/nix/store",
-		.compression = PACK_ZSTD,
-	};
-	CHECK(upload_begin(&b->u, &b->context, INDEX,
-	                   &b->closure.paths[INDEX]) == 0);
+	upload_stage_answer(b, index, CACHE_OK, text);
 }
 
-/* Everything was given back, and nothing too early. */
-static void bench_close(struct bench *b)
-{
-	upload_clear(&b->u);
-	CHECK(b->pack->held == 0);
-	CHECK(!b->cache->lent_and_lost);
-	fake_cache_free(b->cache);
-	fake_pack_free(b->pack);
-	closure_clear(&b->closure);
-}
-
-/* The cache answers its step at that index. */
-static void answer_as(struct bench *b, size_t index, enum cache_outcome outcome,
-                      const char *text)
-{
-	struct cache_result result =
-		fake_cache_result(b->cache, index, outcome, text);
-
-	upload_take_result(&b->u, &b->context, &result);
-}
-
-static void answer(struct bench *b, size_t index, const char *text)
-{
-	answer_as(b, index, CACHE_OK, text);
-}
-
-static void give_part(struct bench *b, unsigned number, bool is_last)
-{
-	struct pack_event event = {
-		.type = PACK_PART,
-		.job = INDEX,
-		.part = fake_pack_part(b->pack, number, is_last),
-	};
-
-	upload_take_event(&b->u, &b->context, &event);
-}
-
-static void give_end(struct bench *b, enum pack_event_type type)
+static void give_end(struct upload_stage *b, enum pack_event_type type)
 {
 	struct pack_event event = { .type = type,
 		                    .job = INDEX,
@@ -86,34 +27,34 @@ static void give_end(struct bench *b, enum pack_event_type type)
 }
 
 /* As far as PACKING: the NAR is not there. */
-static void bench_open_packing(struct bench *b)
+static void bench_open_packing(struct upload_stage *b)
 {
-	bench_open(b);
-	answer_as(b, 0, CACHE_MISSING, "");
+	upload_stage_set_up(b, INDEX, NULL);
+	upload_stage_answer(b, 0, CACHE_MISSING, "");
 	CHECK(b->u.state == UPLOAD_PACKING && b->pack->count == 1);
 }
 
 /* As far as a multipart upload whose id is known, with two parts under way:
  * step 1 is the beginning, 2 and 3 are the parts. */
-static void bench_open_multipart(struct bench *b)
+static void bench_open_multipart(struct upload_stage *b)
 {
 	bench_open_packing(b);
-	give_part(b, 1, false);
+	upload_stage_give_part(b, 1, false);
 	answer(b, 1, "the-id");
-	give_part(b, 2, false);
+	upload_stage_give_part(b, 2, false);
 	CHECK(b->cache->count == 4);
 }
 
-static const struct fake_step *last(const struct bench *b)
+static const struct fake_step *last(const struct upload_stage *b)
 {
 	return fake_cache_last(b->cache);
 }
 
 static void a_nar_that_is_there_is_not_packed(void)
 {
-	static struct bench b;
+	static struct upload_stage b;
 
-	bench_open(&b);
+	upload_stage_set_up(&b, INDEX, NULL);
 	CHECK(b.u.state == UPLOAD_ASKING && upload_is_active(&b.u));
 	CHECK(b.cache->count == 1 && last(&b)->step.type == CACHE_CHECK);
 	CHECK(strncmp(last(&b)->key, "nar/", 4) == 0 &&
@@ -122,19 +63,19 @@ static void a_nar_that_is_there_is_not_packed(void)
 	answer(&b, 0, "");
 	CHECK(b.u.state == UPLOAD_STORED && !upload_is_active(&b.u));
 	CHECK(!b.u.has_file && b.pack->count == 0);
-	bench_close(&b);
+	upload_stage_tear_down(&b);
 }
 
 static void one_part_is_one_put(void)
 {
 	for (int done_first = 0; done_first < 2; done_first++) {
-		static struct bench b;
+		static struct upload_stage b;
 
 		bench_open_packing(&b);
 		CHECK(strcmp(b.pack->jobs[0].path,
 		             "/root/nix/store/"
 		             "00000000000000000000000000000003-p") == 0);
-		give_part(&b, 1, true);
+		upload_stage_give_part(&b, 1, true);
 		CHECK(b.cache->count == 2 && last(&b)->step.type == CACHE_PUT);
 		CHECK(strcmp(last(&b)->body, "part1") == 0);
 		CHECK(b.pack->held == 1);
@@ -147,19 +88,19 @@ static void one_part_is_one_put(void)
 			give_end(&b, PACK_DONE);
 		CHECK(b.u.state == UPLOAD_STORED);
 		CHECK(b.u.has_file && b.u.file_size == 77);
-		bench_close(&b);
+		upload_stage_tear_down(&b);
 	}
 }
 
 static void parts_wait_for_the_id_and_then_all_go(void)
 {
-	static struct bench b;
+	static struct upload_stage b;
 
 	bench_open_packing(&b);
-	give_part(&b, 1, false);
+	upload_stage_give_part(&b, 1, false);
 	CHECK(last(&b)->step.type == CACHE_BEGIN);
-	give_part(&b, 2, false);
-	give_part(&b, 3, true);
+	upload_stage_give_part(&b, 2, false);
+	upload_stage_give_part(&b, 3, true);
 	give_end(&b, PACK_DONE);
 	CHECK(b.cache->count == 2 && b.u.state == UPLOAD_PACKING);
 	answer(&b, 1, "the-id");
@@ -181,31 +122,31 @@ static void parts_wait_for_the_id_and_then_all_go(void)
 	answer(&b, 5, "");
 	CHECK(b.u.state == UPLOAD_STORED && b.u.has_file);
 	CHECK(fake_cache_count(b.cache, CACHE_ABORT, NULL) == 0);
-	bench_close(&b);
+	upload_stage_tear_down(&b);
 }
 
 /* All parts are stored, and the pack has not said that the hash is right. */
 static void nothing_is_completed_before_the_hash_is_right(void)
 {
-	static struct bench b;
+	static struct upload_stage b;
 
 	bench_open_multipart(&b);
 	answer(&b, 2, "a");
 	answer(&b, 3, "b");
 	CHECK(b.u.state == UPLOAD_PACKING && b.cache->count == 4);
-	give_part(&b, 3, true);
+	upload_stage_give_part(&b, 3, true);
 	answer(&b, 4, "c");
 	CHECK(b.u.state == UPLOAD_PACKING);
 	CHECK(fake_cache_count(b.cache, CACHE_COMPLETE, NULL) == 0);
 	give_end(&b, PACK_DONE);
 	CHECK(b.u.state == UPLOAD_COMPLETING);
 	answer(&b, 5, "");
-	bench_close(&b);
+	upload_stage_tear_down(&b);
 }
 
 static void a_mismatch_ends_the_upload_and_never_completes_it(void)
 {
-	static struct bench b;
+	static struct upload_stage b;
 
 	bench_open_multipart(&b);
 	answer(&b, 2, "a");
@@ -220,91 +161,91 @@ static void a_mismatch_ends_the_upload_and_never_completes_it(void)
 	answer(&b, 4, "");
 	CHECK(fake_cache_count(b.cache, CACHE_COMPLETE, NULL) == 0);
 	CHECK(fake_cache_count(b.cache, CACHE_ABORT, NULL) == 1);
-	bench_close(&b);
+	upload_stage_tear_down(&b);
 }
 
 static void a_part_that_fails_ends_everything(void)
 {
-	static struct bench b;
+	static struct upload_stage b;
 
 	bench_open_multipart(&b);
-	answer_as(&b, 2, CACHE_FAILED, "");
+	upload_stage_answer(&b, 2, CACHE_FAILED, "");
 	CHECK(b.u.state == UPLOAD_FAILED && b.pack->jobs[0].is_cancelled);
 	CHECK(b.pack->held == 1); /* the other one is still under way */
 	CHECK(fake_cache_count(b.cache, CACHE_ABORT, NULL) == 1);
 	/* A part that the pack gave before it heard of it. */
-	give_part(&b, 3, false);
+	upload_stage_give_part(&b, 3, false);
 	CHECK(b.cache->count == 5);
 	answer(&b, 3, "b");
 	CHECK(b.u.state == UPLOAD_FAILED);
 	CHECK(fake_cache_count(b.cache, CACHE_ABORT, NULL) == 1);
-	bench_close(&b);
+	upload_stage_tear_down(&b);
 }
 
 static void a_put_that_fails_gives_its_bytes_back(void)
 {
-	static struct bench b;
+	static struct upload_stage b;
 
 	bench_open_packing(&b);
-	give_part(&b, 1, true);
-	answer_as(&b, 1, CACHE_FAILED, "");
+	upload_stage_give_part(&b, 1, true);
+	upload_stage_answer(&b, 1, CACHE_FAILED, "");
 	CHECK(b.u.state == UPLOAD_FAILED && b.pack->held == 0);
 	CHECK(fake_cache_count(b.cache, CACHE_ABORT, NULL) == 0);
-	bench_close(&b);
+	upload_stage_tear_down(&b);
 }
 
 static void an_upload_that_the_server_lost_fails(void)
 {
-	static struct bench b;
+	static struct upload_stage b;
 
 	bench_open_multipart(&b);
-	answer_as(&b, 3, CACHE_MISSING, "");
+	upload_stage_answer(&b, 3, CACHE_MISSING, "");
 	CHECK(b.u.state == UPLOAD_LOOKING && b.pack->jobs[0].is_cancelled);
 	CHECK(last(&b)->step.type == CACHE_CHECK);
-	answer_as(&b, 2, CACHE_MISSING, "");
+	upload_stage_answer(&b, 2, CACHE_MISSING, "");
 	CHECK(b.u.state == UPLOAD_LOOKING && b.pack->held == 0);
-	answer_as(&b, 4, CACHE_MISSING, "");
+	upload_stage_answer(&b, 4, CACHE_MISSING, "");
 	CHECK(b.u.state == UPLOAD_FAILED &&
 	      strstr(upload_error(&b.u), "push again"));
 	CHECK(b.u.exit_status == EXIT_FAILED);
 	CHECK(fake_cache_count(b.cache, CACHE_ABORT, NULL) == 0);
-	bench_close(&b);
+	upload_stage_tear_down(&b);
 
 	bench_open_multipart(&b);
-	give_part(&b, 3, true);
+	upload_stage_give_part(&b, 3, true);
 	give_end(&b, PACK_DONE);
 	for (size_t i = 2; i < 5; i++)
 		answer(&b, i, "x");
-	answer_as(&b, 5, CACHE_FAILED, "");
+	upload_stage_answer(&b, 5, CACHE_FAILED, "");
 	CHECK(b.u.state == UPLOAD_FAILED);
 	CHECK(last(&b)->step.type == CACHE_ABORT);
-	bench_close(&b);
+	upload_stage_tear_down(&b);
 }
 
 /* It was ended by another push, which had the same object whole. */
 static void what_another_push_has_completed_is_there(void)
 {
-	static struct bench b;
+	static struct upload_stage b;
 
 	bench_open_multipart(&b);
-	give_part(&b, 3, true);
+	upload_stage_give_part(&b, 3, true);
 	give_end(&b, PACK_DONE);
-	answer_as(&b, 3, CACHE_MISSING, "");
+	upload_stage_answer(&b, 3, CACHE_MISSING, "");
 	CHECK(last(&b)->step.type == CACHE_CHECK);
 	answer(&b, 5, "");
 	CHECK(b.u.state == UPLOAD_STORED && !b.u.has_file);
 	answer(&b, 2, "a");
-	answer_as(&b, 4, CACHE_FAILED, "");
+	upload_stage_answer(&b, 4, CACHE_FAILED, "");
 	CHECK(b.u.state == UPLOAD_STORED && b.pack->held == 0);
-	bench_close(&b);
+	upload_stage_tear_down(&b);
 }
 
 static void an_id_that_comes_too_late_is_ended(void)
 {
-	static struct bench b;
+	static struct upload_stage b;
 
 	bench_open_packing(&b);
-	give_part(&b, 1, false);
+	upload_stage_give_part(&b, 1, false);
 	give_end(&b, PACK_FAILED);
 	CHECK(b.u.state == UPLOAD_FAILED && b.cache->count == 2);
 	answer(&b, 1, "late-id");
@@ -312,91 +253,91 @@ static void an_id_that_comes_too_late_is_ended(void)
 	CHECK(strcmp(last(&b)->upload_id, "late-id") == 0);
 	CHECK(fake_cache_count(b.cache, CACHE_PART, NULL) == 0);
 	answer(&b, 2, "");
-	bench_close(&b);
+	upload_stage_tear_down(&b);
 }
 
 /* Nobody will send them, and other paths wait for their memory. */
 static void parts_that_were_never_sent_are_given_back_at_once(void)
 {
-	static struct bench b;
+	static struct upload_stage b;
 
 	bench_open_packing(&b);
-	give_part(&b, 1, false);
-	give_part(&b, 2, false);
-	answer_as(&b, 1, CACHE_FAILED, "");
+	upload_stage_give_part(&b, 1, false);
+	upload_stage_give_part(&b, 2, false);
+	upload_stage_answer(&b, 1, CACHE_FAILED, "");
 	CHECK(b.u.state == UPLOAD_FAILED && b.pack->held == 0);
-	bench_close(&b);
+	upload_stage_tear_down(&b);
 
 	bench_open_packing(&b);
-	give_part(&b, 1, false);
-	give_part(&b, 2, false);
+	upload_stage_give_part(&b, 1, false);
+	upload_stage_give_part(&b, 2, false);
 	give_end(&b, PACK_FAILED);
 	CHECK(b.pack->held == 0);
 	answer(&b, 1, "late-id");
-	bench_close(&b);
+	upload_stage_tear_down(&b);
 
 	bench_open_packing(&b);
-	give_part(&b, 1, false);
+	upload_stage_give_part(&b, 1, false);
 	upload_abort(&b.u, &b.context, "given up");
 	CHECK(b.pack->held == 0);
-	bench_close(&b);
+	upload_stage_tear_down(&b);
 }
 
 /* Those that were sent are lent to the cache until it answers. */
 static void parts_under_way_are_kept_until_they_are_answered(void)
 {
-	static struct bench b;
+	static struct upload_stage b;
 
 	bench_open_multipart(&b);
 	upload_abort(&b.u, &b.context, "given up");
 	CHECK(b.u.state == UPLOAD_FAILED && b.pack->held == 2);
 	CHECK(last(&b)->step.type == CACHE_ABORT);
-	answer_as(&b, 3, CACHE_FAILED, "");
+	upload_stage_answer(&b, 3, CACHE_FAILED, "");
 	CHECK(b.pack->held == 1);
 	answer(&b, 2, "a");
 	CHECK(b.pack->held == 0);
-	bench_close(&b);
+	upload_stage_tear_down(&b);
 }
 
 static void a_put_under_way_is_kept_until_it_is_answered(void)
 {
-	static struct bench b;
+	static struct upload_stage b;
 
 	bench_open_packing(&b);
-	give_part(&b, 1, true);
+	upload_stage_give_part(&b, 1, true);
 	upload_abort(&b.u, &b.context, "given up");
 	CHECK(b.pack->held == 1);
 	answer(&b, 1, "");
 	CHECK(b.pack->held == 0 && b.u.state == UPLOAD_FAILED);
 	CHECK(fake_cache_count(b.cache, CACHE_ABORT, NULL) == 0);
-	bench_close(&b);
+	upload_stage_tear_down(&b);
 }
 
 static void what_cannot_be_queued_fails(void)
 {
-	static struct bench b;
+	static struct upload_stage b;
 	struct upload u;
 
-	bench_open(&b);
+	upload_stage_set_up(&b, INDEX, NULL);
 	b.cache->submit_error = -ENOMEM;
 	CHECK(upload_begin(&u, &b.context, INDEX, &b.closure.paths[INDEX]) ==
 	      -ENOMEM);
 	b.pack->submit_error = -ENOMEM;
-	answer_as(&b, 0, CACHE_MISSING, "");
+	upload_stage_answer(&b, 0, CACHE_MISSING, "");
 	CHECK(b.u.state == UPLOAD_FAILED);
-	bench_close(&b);
+	upload_stage_tear_down(&b);
 
 	bench_open_packing(&b);
 	b.cache->submit_error = -ENOMEM;
-	give_part(&b, 1, false);
+	upload_stage_give_part(&b, 1, false);
 	CHECK(b.u.state == UPLOAD_FAILED && b.pack->held == 0);
-	bench_close(&b);
+	upload_stage_tear_down(&b);
 
 	bench_open_packing(&b);
 	b.cache->submit_error = -ENOMEM;
-	give_part(&b, 1, true);
+	upload_stage_give_part(&b, 1, true);
 	CHECK(b.u.state == UPLOAD_FAILED);
-	bench_close(&b);
+	upload_stage_tear_down(&b);
 }
 
 static void add(struct strings *list, const char *text)
@@ -407,12 +348,12 @@ static void add(struct strings *list, const char *text)
 
 static void the_narinfo_says_what_is_there(void)
 {
-	static struct bench b;
+	static struct upload_stage b;
 
 	bench_open_packing(&b);
 	add(&b.closure.paths[INDEX].signatures, "store-1:" SIG64);
 	closure_stage_refer(&b.closure, INDEX, 1);
-	give_part(&b, 1, true);
+	upload_stage_give_part(&b, 1, true);
 	answer(&b, 1, "");
 	give_end(&b, PACK_DONE);
 	add(&b.u.signatures, "ours-1:" SIG64);
@@ -433,23 +374,23 @@ static void the_narinfo_says_what_is_there(void)
 	CHECK(b.u.state == UPLOAD_DONE);
 	upload_abort(&b.u, &b.context, "given up");
 	CHECK(b.u.state == UPLOAD_DONE);
-	bench_close(&b);
+	upload_stage_tear_down(&b);
 }
 
 static void a_narinfo_of_an_old_nar_says_no_file_size(void)
 {
-	static struct bench b;
+	static struct upload_stage b;
 
-	bench_open(&b);
+	upload_stage_set_up(&b, INDEX, NULL);
 	answer(&b, 0, "");
 	b.u.state = UPLOAD_SIGNED;
 	upload_publish(&b.u, &b.context);
 	CHECK(!strstr(last(&b)->body, "FileSize") &&
 	      !strstr(last(&b)->body, "FileHash"));
-	answer_as(&b, 1, CACHE_FAILED, "");
+	upload_stage_answer(&b, 1, CACHE_FAILED, "");
 	CHECK(b.u.state == UPLOAD_FAILED &&
 	      strstr(upload_error(&b.u), "narinfo"));
-	bench_close(&b);
+	upload_stage_tear_down(&b);
 }
 
 static const struct test tests[] = {

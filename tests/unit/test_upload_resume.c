@@ -1,9 +1,6 @@
-#include "client/push/upload.h"
 #include "protocol/base/exit_status.h"
-#include "tests/lib/closure_stage.h"
-#include "tests/lib/fake_cache.h"
-#include "tests/lib/fake_pack.h"
 #include "tests/lib/test.h"
+#include "tests/lib/upload_stage.h"
 #include "tests/unit/nix_samples.h"
 
 #include <stdarg.h>
@@ -91,198 +88,151 @@ int journal_end_upload(struct journal *journal, const char *store,
 	return 0;
 }
 
-struct bench {
-	struct closure closure;
-	struct cache *cache;
-	struct pack *pack;
-	struct journal journal;
-	struct upload_context context;
-	struct upload u;
-};
+static struct journal journal;
 
 /* As far as the answer that the NAR is not there. */
-static void bench_open(struct bench *b, const char *left, uint64_t nar_size)
+static void stage_open(struct upload_stage *s, const char *left,
+                       uint64_t nar_size)
 {
-	closure_stage_make(&b->closure, 1);
-	b->closure.paths[0].nar_size = nar_size;
-	b->cache = fake_cache_new(1);
-	b->pack = fake_pack_new(1);
-	b->journal = (struct journal){ .left = left, .left_parts = 2 };
-	b->context = (struct upload_context){
-		.cache = b->cache,
-		.pack = b->pack,
-		.journal = &b->journal,
-		.store_uri = "s3://bucket",
-		.store_dir = STORE_DIR_DEFAULT,
-		.physical_dir = "/root/nix/store",
-		.compression = PACK_ZSTD,
-	};
-	CHECK(upload_begin(&b->u, &b->context, 0, &b->closure.paths[0]) == 0);
+	journal = (struct journal){ .left = left, .left_parts = 2 };
+	upload_stage_set_up(s, 0, &journal);
+	s->closure.paths[0].nar_size = nar_size;
 }
 
-static void bench_close(struct bench *b)
-{
-	upload_clear(&b->u);
-	CHECK(b->pack->held == 0);
-	CHECK(!b->cache->lent_and_lost);
-	fake_cache_free(b->cache);
-	fake_pack_free(b->pack);
-	closure_clear(&b->closure);
-}
-
-static void answer_as(struct bench *b, size_t index, enum cache_outcome outcome,
-                      const char *text)
-{
-	struct cache_result result =
-		fake_cache_result(b->cache, index, outcome, text);
-
-	upload_take_result(&b->u, &b->context, &result);
-}
-
-static void give_part(struct bench *b, unsigned number, bool is_last)
-{
-	struct pack_event event = {
-		.type = PACK_PART,
-		.part = fake_pack_part(b->pack, number, is_last),
-	};
-
-	upload_take_event(&b->u, &b->context, &event);
-}
-
-static void give_done(struct bench *b)
+static void give_done(struct upload_stage *b)
 {
 	struct pack_event event = { .type = PACK_DONE, .file_size = 77 };
 
 	upload_take_event(&b->u, &b->context, &event);
 }
 
-static const struct fake_step *last(const struct bench *b)
+static const struct fake_step *last(const struct upload_stage *b)
 {
 	return fake_cache_last(b->cache);
 }
 
 static void what_was_left_is_gone_on_with(void)
 {
-	static struct bench b;
+	static struct upload_stage b;
 
-	bench_open(&b, "left-id", LARGE);
-	answer_as(&b, 0, CACHE_MISSING, "");
+	stage_open(&b, "left-id", LARGE);
+	upload_stage_answer(&b, 0, CACHE_MISSING, "");
 	CHECK(b.u.state == UPLOAD_RESUMING && upload_is_active(&b.u));
 	CHECK(last(&b)->step.type == CACHE_FIND_UPLOAD);
 	CHECK(strcmp(last(&b)->upload_id, "left-id") == 0);
 	CHECK(b.pack->count == 0);
-	answer_as(&b, 1, CACHE_OK, "");
+	upload_stage_answer(&b, 1, CACHE_OK, "");
 	CHECK(b.u.state == UPLOAD_PACKING && b.pack->count == 1);
 	CHECK(b.pack->jobs[0].start.blocks == 2 &&
 	      b.pack->jobs[0].start.parts == 2 &&
 	      b.pack->jobs[0].start.bytes == 20 &&
 	      b.pack->jobs[0].start.so_far.sha256[0] == 5);
-	give_part(&b, 3, false);
+	upload_stage_give_part(&b, 3, false);
 	CHECK(last(&b)->step.type == CACHE_PART &&
 	      last(&b)->step.part_number == 3);
 	CHECK(strcmp(last(&b)->upload_id, "left-id") == 0);
-	give_part(&b, 4, true);
+	upload_stage_give_part(&b, 4, true);
 	give_done(&b);
-	answer_as(&b, 2, CACHE_OK, "new3");
-	answer_as(&b, 3, CACHE_OK, "new4");
+	upload_stage_answer(&b, 2, CACHE_OK, "new3");
+	upload_stage_answer(&b, 3, CACHE_OK, "new4");
 	CHECK(last(&b)->step.type == CACHE_COMPLETE);
 	CHECK(strcmp(last(&b)->etags, "old1,old2,new3,new4,") == 0);
-	answer_as(&b, 4, CACHE_OK, "");
+	upload_stage_answer(&b, 4, CACHE_OK, "");
 	CHECK(b.u.state == UPLOAD_STORED && !b.u.has_file);
 	/* Not the last: behind it there is nothing to go on with. */
-	CHECK(strcmp(b.journal.said,
-	             "adopt nar/, part new3 3, end left-id, ") == 0);
-	bench_close(&b);
+	CHECK(strcmp(journal.said, "adopt nar/, part new3 3, end left-id, ") ==
+	      0);
+	upload_stage_tear_down(&b);
 }
 
 static void what_is_not_there_any_more_begins_anew(void)
 {
-	static struct bench b;
+	static struct upload_stage b;
 
-	bench_open(&b, "left-id", LARGE);
-	answer_as(&b, 0, CACHE_MISSING, "");
-	answer_as(&b, 1, CACHE_MISSING, "");
+	stage_open(&b, "left-id", LARGE);
+	upload_stage_answer(&b, 0, CACHE_MISSING, "");
+	upload_stage_answer(&b, 1, CACHE_MISSING, "");
 	CHECK(b.u.state == UPLOAD_PACKING && b.pack->count == 1);
 	CHECK(b.pack->jobs[0].start.parts == 0);
-	give_part(&b, 1, false);
+	upload_stage_give_part(&b, 1, false);
 	CHECK(last(&b)->step.type == CACHE_BEGIN);
-	answer_as(&b, 2, CACHE_OK, "new-id");
-	give_part(&b, 2, true);
+	upload_stage_answer(&b, 2, CACHE_OK, "new-id");
+	upload_stage_give_part(&b, 2, true);
 	give_done(&b);
-	answer_as(&b, 4, CACHE_OK, "b");
-	answer_as(&b, 3, CACHE_OK, "a");
+	upload_stage_answer(&b, 4, CACHE_OK, "b");
+	upload_stage_answer(&b, 3, CACHE_OK, "a");
 	CHECK(strcmp(last(&b)->etags, "a,b,") == 0);
-	answer_as(&b, 5, CACHE_OK, "");
+	upload_stage_answer(&b, 5, CACHE_OK, "");
 	CHECK(b.u.state == UPLOAD_STORED);
-	CHECK(strcmp(b.journal.said, "adopt nar/, end left-id, begin new-id, "
-	                             "part a 1, end new-id, ") == 0);
-	bench_close(&b);
+	CHECK(strcmp(journal.said, "adopt nar/, end left-id, begin new-id, "
+	                           "part a 1, end new-id, ") == 0);
+	upload_stage_tear_down(&b);
 }
 
 /* It was begun for a NAR of several parts, and of another level it is one. */
 static void one_without_parts_takes_a_whole_nar(void)
 {
-	static struct bench b;
+	static struct upload_stage b;
 
-	bench_open(&b, "left-id", LARGE);
-	b.journal.left_parts = 0;
-	answer_as(&b, 0, CACHE_MISSING, "");
-	answer_as(&b, 1, CACHE_OK, "");
+	stage_open(&b, "left-id", LARGE);
+	journal.left_parts = 0;
+	upload_stage_answer(&b, 0, CACHE_MISSING, "");
+	upload_stage_answer(&b, 1, CACHE_OK, "");
 	CHECK(b.pack->jobs[0].start.parts == 0);
-	give_part(&b, 1, true);
+	upload_stage_give_part(&b, 1, true);
 	CHECK(last(&b)->step.type == CACHE_PART);
 	give_done(&b);
-	answer_as(&b, 2, CACHE_OK, "only");
+	upload_stage_answer(&b, 2, CACHE_OK, "only");
 	CHECK(last(&b)->step.type == CACHE_COMPLETE);
 	CHECK(strcmp(last(&b)->etags, "only,") == 0);
-	answer_as(&b, 3, CACHE_OK, "");
+	upload_stage_answer(&b, 3, CACHE_OK, "");
 	CHECK(b.u.state == UPLOAD_STORED);
-	bench_close(&b);
+	upload_stage_tear_down(&b);
 }
 
 /* The NAR differs, or the server takes no part: what was left is ended too, or
  * the next push would stumble over it again. */
 static void what_fails_is_ended(void)
 {
-	static struct bench b;
+	static struct upload_stage b;
 
-	bench_open(&b, "left-id", LARGE);
-	answer_as(&b, 0, CACHE_MISSING, "");
-	answer_as(&b, 1, CACHE_OK, "");
-	give_part(&b, 3, true);
-	answer_as(&b, 2, CACHE_FAILED, "");
+	stage_open(&b, "left-id", LARGE);
+	upload_stage_answer(&b, 0, CACHE_MISSING, "");
+	upload_stage_answer(&b, 1, CACHE_OK, "");
+	upload_stage_give_part(&b, 3, true);
+	upload_stage_answer(&b, 2, CACHE_FAILED, "");
 	CHECK(b.u.state == UPLOAD_FAILED);
 	CHECK(last(&b)->step.type == CACHE_ABORT);
-	CHECK(strcmp(b.journal.said, "adopt nar/, ") == 0);
-	answer_as(&b, 3, CACHE_OK, "");
-	CHECK(strcmp(b.journal.said, "adopt nar/, end left-id, ") == 0);
-	bench_close(&b);
+	CHECK(strcmp(journal.said, "adopt nar/, ") == 0);
+	upload_stage_answer(&b, 3, CACHE_OK, "");
+	CHECK(strcmp(journal.said, "adopt nar/, end left-id, ") == 0);
+	upload_stage_tear_down(&b);
 }
 
 /* An abort that did not arrive leaves something to go on with. */
 static void what_cannot_be_ended_stays_written(void)
 {
-	static struct bench b;
+	static struct upload_stage b;
 
-	bench_open(&b, NULL, LARGE);
-	answer_as(&b, 0, CACHE_MISSING, "");
-	give_part(&b, 1, false);
-	answer_as(&b, 1, CACHE_OK, "new-id");
-	answer_as(&b, 2, CACHE_FAILED, "");
-	answer_as(&b, 3, CACHE_FAILED, "");
-	CHECK(strcmp(b.journal.said, "adopt nar/, begin new-id, ") == 0);
-	bench_close(&b);
+	stage_open(&b, NULL, LARGE);
+	upload_stage_answer(&b, 0, CACHE_MISSING, "");
+	upload_stage_give_part(&b, 1, false);
+	upload_stage_answer(&b, 1, CACHE_OK, "new-id");
+	upload_stage_answer(&b, 2, CACHE_FAILED, "");
+	upload_stage_answer(&b, 3, CACHE_FAILED, "");
+	CHECK(strcmp(journal.said, "adopt nar/, begin new-id, ") == 0);
+	upload_stage_tear_down(&b);
 }
 
 static void a_small_path_asks_no_journal(void)
 {
-	static struct bench b;
+	static struct upload_stage b;
 
-	bench_open(&b, "left-id", PACK_SINGLE_MAX);
-	answer_as(&b, 0, CACHE_MISSING, "");
+	stage_open(&b, "left-id", PACK_SINGLE_MAX);
+	upload_stage_answer(&b, 0, CACHE_MISSING, "");
 	CHECK(b.u.state == UPLOAD_PACKING);
-	CHECK(b.journal.said[0] == '\0');
-	bench_close(&b);
+	CHECK(journal.said[0] == '\0');
+	upload_stage_tear_down(&b);
 }
 
 static const struct test tests[] = {
