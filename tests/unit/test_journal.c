@@ -96,15 +96,16 @@ static void what_is_old_or_of_the_future_is_not_known(void)
 static void put_ages(struct journal_stage *s)
 {
 	journal_stage_execute(
-		s, "DELETE FROM presence; DELETE FROM part;"
-		   "DELETE FROM upload;"
-		   "INSERT INTO presence SELECT 1, value, "
-		   "unixepoch() - value FROM json_each('[60, 700000, "
-		   "-86400]');"
-		   "INSERT INTO upload SELECT value + 100000, 's', 'k', "
-		   "value, 1, unixepoch() - value "
-		   "FROM json_each('[60, 700000, -86400]');"
-		   "INSERT INTO part SELECT id, 1, 'e', 1, 1, x'' FROM upload;");
+		s,
+		"DELETE FROM presence; DELETE FROM part;"
+		"DELETE FROM upload;"
+		"INSERT INTO presence SELECT 1, value, "
+		"unixepoch() - value FROM json_each('[60, 700000, "
+		"-86400]');"
+		"INSERT INTO upload SELECT value + 100000, 's', 'k', "
+		"value, 1, unixepoch() - value "
+		"FROM json_each('[60, 700000, -86400]');"
+		"INSERT INTO part SELECT id, 1, 'e', 1, 1, x'' FROM upload;");
 }
 
 static void what_nobody_will_believe_goes_once_a_day(void)
