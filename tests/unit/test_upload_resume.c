@@ -88,14 +88,20 @@ int journal_end_upload(struct journal *journal, const char *store,
 	return 0;
 }
 
-static struct journal journal;
+/* The one journal. */
+static struct journal *told(void)
+{
+	static struct journal journal;
+
+	return &journal;
+}
 
 /* As far as the answer that the NAR is not there. */
 static void stage_open(struct upload_stage *s, const char *left,
                        uint64_t nar_size)
 {
-	journal = (struct journal){ .left = left, .left_parts = 2 };
-	upload_stage_set_up(s, 0, &journal);
+	*told() = (struct journal){ .left = left, .left_parts = 2 };
+	upload_stage_set_up(s, 0, told());
 	s->closure.paths[0].nar_size = nar_size;
 }
 
@@ -140,7 +146,7 @@ static void what_was_left_is_gone_on_with(void)
 	upload_stage_answer(&b, 4, CACHE_OK, "");
 	CHECK(b.u.state == UPLOAD_STORED && !b.u.has_file);
 	/* Not the last: behind it there is nothing to go on with. */
-	CHECK(strcmp(journal.said, "adopt nar/, part new3 3, end left-id, ") ==
+	CHECK(strcmp(told()->said, "adopt nar/, part new3 3, end left-id, ") ==
 	      0);
 	upload_stage_tear_down(&b);
 }
@@ -164,7 +170,7 @@ static void what_is_not_there_any_more_begins_anew(void)
 	CHECK(strcmp(last(&b)->etags, "a,b,") == 0);
 	upload_stage_answer(&b, 5, CACHE_OK, "");
 	CHECK(b.u.state == UPLOAD_STORED);
-	CHECK(strcmp(journal.said, "adopt nar/, end left-id, begin new-id, "
+	CHECK(strcmp(told()->said, "adopt nar/, end left-id, begin new-id, "
 	                           "part a 1, end new-id, ") == 0);
 	upload_stage_tear_down(&b);
 }
@@ -175,7 +181,7 @@ static void one_without_parts_takes_a_whole_nar(void)
 	static struct upload_stage b;
 
 	stage_open(&b, "left-id", LARGE);
-	journal.left_parts = 0;
+	told()->left_parts = 0;
 	upload_stage_answer(&b, 0, CACHE_MISSING, "");
 	upload_stage_answer(&b, 1, CACHE_OK, "");
 	CHECK(b.pack->jobs[0].start.parts == 0);
@@ -203,9 +209,9 @@ static void what_fails_is_ended(void)
 	upload_stage_answer(&b, 2, CACHE_FAILED, "");
 	CHECK(b.u.state == UPLOAD_FAILED);
 	CHECK(last(&b)->step.type == CACHE_ABORT);
-	CHECK(strcmp(journal.said, "adopt nar/, ") == 0);
+	CHECK(strcmp(told()->said, "adopt nar/, ") == 0);
 	upload_stage_answer(&b, 3, CACHE_OK, "");
-	CHECK(strcmp(journal.said, "adopt nar/, end left-id, ") == 0);
+	CHECK(strcmp(told()->said, "adopt nar/, end left-id, ") == 0);
 	upload_stage_tear_down(&b);
 }
 
@@ -220,7 +226,7 @@ static void what_cannot_be_ended_stays_written(void)
 	upload_stage_answer(&b, 1, CACHE_OK, "new-id");
 	upload_stage_answer(&b, 2, CACHE_FAILED, "");
 	upload_stage_answer(&b, 3, CACHE_FAILED, "");
-	CHECK(strcmp(journal.said, "adopt nar/, begin new-id, ") == 0);
+	CHECK(strcmp(told()->said, "adopt nar/, begin new-id, ") == 0);
 	upload_stage_tear_down(&b);
 }
 
@@ -231,7 +237,7 @@ static void a_small_path_asks_no_journal(void)
 	stage_open(&b, "left-id", PACK_SINGLE_MAX);
 	upload_stage_answer(&b, 0, CACHE_MISSING, "");
 	CHECK(b.u.state == UPLOAD_PACKING);
-	CHECK(journal.said[0] == '\0');
+	CHECK(told()->said[0] == '\0');
 	upload_stage_tear_down(&b);
 }
 
